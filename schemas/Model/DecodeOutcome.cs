@@ -1,0 +1,58 @@
+namespace PolicyStreams.Schemas;
+
+/// <summary>What came of reading a value. Everything but <see cref="Decoded"/> denies the record; the code goes into the decision.</summary>
+public enum DecodeOutcome : byte
+{
+    Decoded = 0,
+    /// <summary>No known framing: too short, or the first byte is not the format's.</summary>
+    NotFramed,
+    /// <summary>A frame, but its header and prefix name different schemas.</summary>
+    FrameConflict,
+    /// <summary>The bytes end inside a value.</summary>
+    Truncated,
+    /// <summary>Bytes are left over after the value.</summary>
+    TrailingBytes,
+    /// <summary>A varint longer than its type allows, or overflowing it.</summary>
+    BadVarint,
+    /// <summary>A union or enum index, or a boolean byte, out of range.</summary>
+    BadIndex,
+    /// <summary>A length or count that is negative or beyond the end.</summary>
+    BadLength,
+    BadUtf8,
+    /// <summary>Nested deeper than <c>Limits.DepthMax</c>.</summary>
+    TooDeep,
+    /// <summary>A map key or object property that comes twice.</summary>
+    DuplicateKey,
+    /// <summary>Not the grammar of the format (JSON syntax, BOM, a second document, Protobuf tags).</summary>
+    Malformed,
+    /// <summary>A number outside what its type can hold.</summary>
+    NumberRange,
+    /// <summary>Against the record's own schema (JSON Schema validation, decimal or timestamp size).</summary>
+    Invalid,
+    /// <summary>More captured elements, strings, or mask sites than the walk's bounds allow.</summary>
+    TooLarge,
+}
+
+/// <summary>The spelling of outcomes in decisions: <c>errors: [{rule, code}]</c>. Fixed; other programs read it.</summary>
+public static class DecodeOutcomes
+{
+    public static string Code(DecodeOutcome outcome) => outcome switch
+    {
+        DecodeOutcome.Decoded => "decoded",
+        DecodeOutcome.NotFramed => "not-framed",
+        DecodeOutcome.FrameConflict => "frame-conflict",
+        DecodeOutcome.Truncated => "truncated",
+        DecodeOutcome.TrailingBytes => "trailing-bytes",
+        DecodeOutcome.BadVarint => "bad-varint",
+        DecodeOutcome.BadIndex => "bad-index",
+        DecodeOutcome.BadLength => "bad-length",
+        DecodeOutcome.BadUtf8 => "bad-utf8",
+        DecodeOutcome.TooDeep => "too-deep",
+        DecodeOutcome.DuplicateKey => "duplicate-key",
+        DecodeOutcome.Malformed => "malformed",
+        DecodeOutcome.NumberRange => "number-range",
+        DecodeOutcome.Invalid => "invalid",
+        DecodeOutcome.TooLarge => "too-large",
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a decode outcome."),
+    };
+}
