@@ -142,19 +142,19 @@ internal sealed partial class StreamTask
         long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         Touch(nowMs);
         HeldRecord held = _context.Held;
-        bool altered = !found || (hold.State.Record is { } hmac && !Unaltered(hold, held, hmac));
-        if (altered && !hold.Altered)
+        HeldCheck check = Check(hold, held, found);
+        if (check is HeldCheck.Missing or HeldCheck.Altered && !hold.Altered)
         {
             hold.Altered = true;
             _context.Observer.Alarm($"held record of {hold.State.Id} {(found ? "fails its check: it was altered" : "is not on the held topic")}; it is never released");
         }
 
         bool expired = hold.State.ExpiresMs <= expiredMs && HoldTally.Standing(hold.State) == HoldStanding.Open;
-        if (altered)
+        if (check != HeldCheck.Good)
         {
-            // Met or not, what was altered is never released: it stays until it expires, and is then refused with what was found.
-            if (hold.State.ExpiresMs > expiredMs) { return; }
-            EndDenied(hold, HeldInput(hold, held, found), "expired", nowMs, new DecisionError("ps:hold", "held-record-altered"));
+            // Met or not, what cannot be checked is never released: it stays until it expires, and is then refused with what was found.
+            if (hold.State.ExpiresMs > expiredMs && HoldTally.Standing(hold.State) != HoldStanding.Rejected) { return; }
+            EndDenied(hold, HeldInput(hold, held, found), expired ? "expired" : "refused", nowMs, check == HeldCheck.NoKey ? null : new DecisionError("ps:hold", "held-record-altered"));
             return;
         }
 
@@ -322,11 +322,15 @@ internal sealed partial class StreamTask
         Principal = hold.State.Principal,
     };
 
-    private bool Unaltered(OpenHold hold, HeldRecord held, string hmac)
+    private enum HeldCheck { Good, NoKey, Altered, Missing }
+
+    private HeldCheck Check(OpenHold hold, HeldRecord held, bool found)
     {
-        if (_context.HoldHmac is not { } key || !HoldHmac.Same(hmac, held.Hmac)) { return false; }
+        if (!found) { return HeldCheck.Missing; }
+        if (_context.HoldHmac is not { } key || hold.State.Record is not { } hmac) { return HeldCheck.NoKey; }
+        if (!HoldHmac.Same(hmac, held.Hmac)) { return HeldCheck.Altered; }
         string computed = key.Compute(hold.State.Id, held.HasKey, held.Key, held.Headers, held.HasValue, held.Value, held.TimestampMs, hold.State.Terms);
-        return HoldHmac.Same(computed, held.Hmac);
+        return HoldHmac.Same(computed, held.Hmac) ? HeldCheck.Good : HeldCheck.Altered;
     }
 
     /// <summary>The key of an approvals record where it is the id of a record of this partition; else empty. Nothing else of it is ever written down.</summary>
