@@ -21,6 +21,9 @@ internal sealed partial class StreamTask
     // Holds that are met, rejected, or expired, whose end could not be written yet (their bytes could not be read).
     private readonly SortedDictionary<long, string> _ending = [];
 
+    // Holds that expire at or before this have expired: the clock was past it, and approvals had been consumed to an end fetched after that.
+    private long _expiredMs;
+
     /// <summary>Holds open as of the open transaction.</summary>
     public int OpenHolds => _holds.Count;
 
@@ -39,8 +42,11 @@ internal sealed partial class StreamTask
         }
     }
 
-    /// <summary>True where a hold's end waits for its bytes.</summary>
+    /// <summary>True where a hold's end waits to be written.</summary>
     public bool HasEnding => _ending.Count > 0;
+
+    /// <summary>A schema id that a release needs and the binding does not know yet; 0 for none. Cleared by <see cref="EndHolds"/>.</summary>
+    public int ReleaseNeedsSchemaId { get; private set; }
 
     /// <summary>Puts back a hold read from the state topic. For restore, before <see cref="Start"/> has been left.</summary>
     public void RestoreHold(OpenHold hold)
@@ -56,7 +62,7 @@ internal sealed partial class StreamTask
     {
         if (offset < _now.NextApprovals) { return TaskStep.Skipped; }
         long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        Touch(nowMs);
+        Touch();
         string holdId = HoldIdOf(key);
         OpenHold? hold = holdId.Length > 0 ? _holds.GetValueOrDefault(holdId) : null;
         Statement? statement = null;
@@ -107,11 +113,13 @@ internal sealed partial class StreamTask
 
     /// <summary>
     /// Ends holds that are met or rejected, and those expired at <paramref name="expiredMs"/>, an instant after which the task has consumed approvals to an end
-    /// offset fetched later. At most <paramref name="most"/> at a time; stops early where a held record cannot be read now.
+    /// offset fetched later (0 for none). At most <paramref name="most"/> at a time; stops early where a held record cannot be read now.
     /// </summary>
-    /// <returns>How many ended.</returns>
+    /// <returns>How many were looked at.</returns>
     public int EndHolds(long expiredMs, int most)
     {
+        _expiredMs = Math.Max(_expiredMs, expiredMs);
+        ReleaseNeedsSchemaId = 0;
         while (_expiries.TryPeek(out string? id, out long expires) && expires <= expiredMs)
         {
             _expiries.Dequeue();
@@ -130,17 +138,18 @@ internal sealed partial class StreamTask
 
             if (!_context.HeldReader.TryRead(_topics.Held, Partition, hold, _context.Held, out bool found)) { break; }
             _ending.Remove(offset);
-            End(hold, found, expiredMs);
             ended++;
+            if (!End(hold, found)) { break; }
         }
 
         return ended;
     }
 
-    private void End(OpenHold hold, bool found, long expiredMs)
+    /// <summary>False where the release waits for a schema.</summary>
+    private bool End(OpenHold hold, bool found)
     {
         long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        Touch(nowMs);
+        Touch();
         HeldRecord held = _context.Held;
         HeldCheck check = Check(hold, held, found);
         if (check is HeldCheck.Missing or HeldCheck.Altered && !hold.Altered)
@@ -149,13 +158,15 @@ internal sealed partial class StreamTask
             _context.Observer.Alarm($"held record of {hold.State.Id} {(found ? "fails its check: it was altered" : "is not on the held topic")}; it is never released");
         }
 
-        bool expired = hold.State.ExpiresMs <= expiredMs && HoldTally.Standing(hold.State) == HoldStanding.Open;
+        bool expired = hold.State.ExpiresMs <= _expiredMs && HoldTally.Standing(hold.State) == HoldStanding.Open;
         if (check != HeldCheck.Good)
         {
             // Met or not, what cannot be checked is never released: it stays until it expires, and is then refused with what was found.
-            if (hold.State.ExpiresMs > expiredMs && HoldTally.Standing(hold.State) != HoldStanding.Rejected) { return; }
-            EndDenied(hold, HeldInput(hold, held, found), expired ? "expired" : "refused", nowMs, check == HeldCheck.NoKey ? null : new DecisionError("ps:hold", "held-record-altered"));
-            return;
+            if (hold.State.ExpiresMs > _expiredMs && HoldTally.Standing(hold.State) != HoldStanding.Rejected) { return true; }
+            string code = check == HeldCheck.NoKey ? "no-hold-key" : "held-record-altered";
+            bool denies = hold.State.Terms.Any(term => term.OnExpiry == OnExpiry.Deny);
+            EndDenied(hold, HeldInput(hold, held, found), hold.State.ExpiresMs <= _expiredMs ? "expired" : "refused", nowMs, check == HeldCheck.NoKey && denies ? null : new DecisionError("ps:hold", code));
+            return true;
         }
 
         RecordInput input = HeldInput(hold, held, found);
@@ -168,14 +179,16 @@ internal sealed partial class StreamTask
         {
             EndDenied(hold, input, "expired", nowMs, null);
         }
-        else
+        else if (standing == HoldStanding.Met || expired)
         {
-            Release(hold, input, expired ? "expired" : "released", nowMs);
+            return Release(hold, input, expired ? "expired" : "released", nowMs);
         }
+
+        return true;
     }
 
     /// <summary>The policy in force judges again: deny refuses; allow, or the same terms now met, publishes; other terms hold again.</summary>
-    private void Release(OpenHold hold, in RecordInput input, string eventName, long nowMs)
+    private bool Release(OpenHold hold, in RecordInput input, string eventName, long nowMs)
     {
         TaskContext context = _context;
         Verdict verdict = context.Verdict;
@@ -184,9 +197,9 @@ internal sealed partial class StreamTask
         if (!judged.Decided)
         {
             // The registry is asked; the hold ends once it has answered.
-            NeededSchemaId = judged.NeededSchemaId;
+            ReleaseNeedsSchemaId = judged.NeededSchemaId;
             _ending[hold.Offset] = hold.State.Id;
-            return;
+            return false;
         }
 
         if (verdict.Outcome == Outcome.Deny)
@@ -194,18 +207,19 @@ internal sealed partial class StreamTask
             ReadOnlySpan<byte> rejected = SendRejected(input, verdict);
             WriteDecision(input, verdict, "refused", "/end", nowMs, rejected);
             RemoveHold(hold, "refused", nowMs);
-            return;
+            return true;
         }
 
         if (verdict.Holds.Count > 0 && !SameTerms(verdict.Holds, hold.State.Terms))
         {
             HoldAgain(hold, input, verdict, nowMs);
-            return;
+            return true;
         }
 
         ReadOnlySpan<byte> published = SendGoverned(input, verdict);
         WriteDecision(input, verdict, eventName, "/end", nowMs, published);
         RemoveHold(hold, eventName, nowMs);
+        return true;
     }
 
     private void HoldAgain(OpenHold hold, in RecordInput input, Verdict verdict, long nowMs)
@@ -375,10 +389,21 @@ internal sealed partial class StreamTask
             hold.State = state!;
             _holds[id] = hold;
             if (state!.ExpiresMs is { } expires) { _expiries.Enqueue(id, expires); }
-            if (HoldTally.Standing(state) == HoldStanding.Open) { _ending.Remove(hold.Offset); }
-            else { _ending[hold.Offset] = id; }
         }
 
         _journal.Clear();
+
+        // Statements of the transaction are read again, so nothing has expired for certain any more.
+        _expiredMs = 0;
+        foreach (string id in _ending.Values)
+        {
+            if (_holds.TryGetValue(id, out OpenHold? hold) && hold.State.ExpiresMs is { } expires) { _expiries.Enqueue(id, expires); }
+        }
+
+        _ending.Clear();
+        foreach (OpenHold hold in _holds.Values)
+        {
+            if (hold.State.Statements.Count > 0 && HoldTally.Standing(hold.State) != HoldStanding.Open) { _ending[hold.Offset] = hold.State.Id; }
+        }
     }
 }

@@ -118,7 +118,7 @@ internal sealed partial class StreamTask : IDisposable
         }
 
         long nowMs = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        Touch(nowMs);
+        Touched = true;
         switch (verdict.Outcome)
         {
             case Outcome.Allow:
@@ -187,10 +187,29 @@ internal sealed partial class StreamTask : IDisposable
     }
 
     /// <summary>Puts the task into the open transaction with nothing but its head: a task gets its first committed offset so.</summary>
-    public void Touch(long nowMs)
+    public void Touch() => Touched = true;
+
+    /// <summary>Records that an operator let the task go on from offsets that its head did not have: part of the audit log, in the first transaction.</summary>
+    public void RecordAdoption()
     {
-        _ = nowMs;
-        Touched = true;
+        long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        Touch();
+        string id = string.Create(CultureInfo.InvariantCulture, $"{this}/adopted-{_chain.NextSeq}");
+        ByteBuffer text = _context.State;
+        text.Clear();
+        _json.Reset(text);
+        _json.WriteStartObject();
+        _json.WriteNumber("v", 1);
+        _json.WriteString("id", id);
+        _json.WriteNumber("seq", _chain.NextSeq);
+        _json.WriteString("event", "adopted");
+        _json.WriteString("time", InstantText.Of(DateTimeOffset.FromUnixTimeMilliseconds(nowMs)));
+        _json.WriteNumber("ingress", _now.NextIngress);
+        _json.WriteNumber("approvals", _now.NextApprovals);
+        _json.WriteString("topic_id", TopicId);
+        _json.WriteEndObject();
+        _json.Flush();
+        SendDecision(DigestText.Utf8(id), text.Written, nowMs);
     }
 
     public TaskHead Head() => new()

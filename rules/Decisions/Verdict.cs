@@ -64,4 +64,33 @@ public sealed class Verdict
 
     /// <summary>The buffer that rewritten bytes are in.</summary>
     public ByteBuffer Output { get; internal set; } = null!;
+
+    /// <summary>Turns a release's verdict into one that holds again, under the terms in <see cref="Holds"/>.</summary>
+    /// <param name="heldTopic">Where the record stays.</param>
+    public void MarkHeld(string heldTopic)
+    {
+        Outcome = Outcome.Hold;
+        To = heldTopic;
+        Masked.Clear();
+        Keys.Clear();
+        Tags.Clear();
+        ValueRewritten = KeyRewritten = KeyNulled = false;
+    }
+
+    /// <summary>Sets the verdict of a hold that ended without being judged again: refused, or expired and denied.</summary>
+    public void SetEnded(CompiledBinding binding, IReadOnlyList<string> rules, IReadOnlyList<string> reasons, int? schemaId, string to)
+    {
+        MarkHeld(to);
+        Binding = binding;
+        Outcome = Outcome.Deny;
+        Rules.Clear();
+        Rules.AddRange(rules);
+        Shadow.Clear();
+        Errors.Clear();
+        Reasons.Clear();
+        Reasons.AddRange(reasons);
+        Holds.Clear();
+        SchemaId = schemaId;
+        Headers.Clear();
+    }
 }
