@@ -55,9 +55,6 @@ public enum TombstoneChoice : byte { Deny, Allow, Hold }
 
 public enum HeaderChoice : byte { Keep, Drop, Names }
 
-/// <summary>Framing of values: Confluent's (id after byte 0, GUID after byte 1, or GUID in a header), Apicurio's with 4 or 8 byte ids, or none.</summary>
-public enum Framing : byte { Confluent, Apicurio4, Apicurio8, None }
-
 /// <summary>A binding as its author wrote it, defaults filled in. Immutable.</summary>
 public sealed partial class BindingDocument
 {
