@@ -193,7 +193,13 @@ internal sealed partial class StreamTask
         TaskContext context = _context;
         Verdict verdict = context.Verdict;
         context.Output.Clear();
-        JudgeResult judged = context.Judge.DecideRelease(_binding, input, context.Output, verdict);
+        JudgeResult judged = context.Judge.Decide(_binding, input, context.Output, verdict);
+        if (judged.Decided && verdict.Outcome == Outcome.Hold && SameTerms(verdict.Holds, hold.State.Terms))
+        {
+            context.Output.Clear();
+            judged = context.Judge.Release(_binding, input, context.Output, verdict);
+        }
+
         if (!judged.Decided)
         {
             // The registry is asked; the hold ends once it has answered.
@@ -210,7 +216,7 @@ internal sealed partial class StreamTask
             return true;
         }
 
-        if (verdict.Holds.Count > 0 && !SameTerms(verdict.Holds, hold.State.Terms))
+        if (verdict.Outcome == Outcome.Hold)
         {
             HoldAgain(hold, input, verdict, nowMs);
             return true;
@@ -245,7 +251,6 @@ internal sealed partial class StreamTask
             Record = _context.HoldHmac?.Compute(hold.State.Id, input.HasKey, input.Key, input.Headers, input.HasValue, input.Value, input.TimestampMs, terms),
             Statements = [],
         };
-        verdict.MarkHeld(_topics.Held);
         SendHeldRecord(input, hold, verdict.Rules, verdict.Reasons);
         WriteDecision(input, verdict, "reheld", string.Create(CultureInfo.InvariantCulture, $"/r-{_chain.NextSeq}"), nowMs, input.Value);
         WriteHold(hold, nowMs);
