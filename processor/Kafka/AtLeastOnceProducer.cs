@@ -39,7 +39,7 @@ internal sealed class AtLeastOnceProducer : OutputProducer
         PendingBytes = 0;
     }
 
-    public override void Send(in OutputRecord record, OpenHold? heldAs = null)
+    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;

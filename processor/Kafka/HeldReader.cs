@@ -17,7 +17,7 @@ internal sealed class HeldReader(Func<IConsumer<byte[]?, byte[]?>> makeConsumer,
     private TopicPartition? _assigned;
     private long _position;
 
-    public bool TryRead(string heldTopic, int partition, OpenHold hold, HeldRecord into, out bool found)
+    public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found)
     {
         found = false;
         if (hold.HeldOffset < 0) { return true; }

@@ -27,5 +27,5 @@ internal interface IRecordSink
 {
     /// <summary>Hands a record over. Refusals show when the transaction ends, not here.</summary>
     /// <param name="heldAs">For a record on the held topic: the hold that shall learn its offset there.</param>
-    void Send(in OutputRecord record, OpenHold? heldAs = null);
+    void Send(in OutputRecord record, TaskHold? heldAs = null);
 }

@@ -43,7 +43,7 @@ internal sealed class TransactionalProducer : OutputProducer
         _producer.BeginTransaction();
     }
 
-    public override void Send(in OutputRecord record, OpenHold? heldAs = null)
+    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;

@@ -99,47 +99,57 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         }
     }
 
-    /// <summary>Asks the registry about a schema id that a record named, and tells the binding. Null once told; else why the registry cannot say now.</summary>
-    public async Task<string?> ResolveAsync(CompiledBinding binding, int schemaId, CancellationToken stopping)
+    /// <summary>Asks the registry about the schema that a record named, and tells the binding. Null once told; else why the registry cannot say now.</summary>
+    /// <param name="needed">As the judge said it: an id, or a GUID.</param>
+    public async Task<string?> ResolveAsync(CompiledBinding binding, JudgeResult needed, CancellationToken stopping)
     {
         if (registry is null)
         {
-            binding.AddWriter(schemaId, WriterAdmission.UnknownId, null);
+            Tell(binding, needed, needed.NeededSchemaId, WriterAdmission.UnknownId, null);
             return null;
         }
 
-        RegistryAnswer<RegisteredSchema> answer = await registry.GetByIdAsync(schemaId, binding.Document.Subject, stopping).ConfigureAwait(false);
+        string? subject = binding.Document.Subject;
+        RegistryAnswer<RegisteredSchema> answer = needed.NeededSchemaGuid is { } guid
+            ? await registry.GetByGuidAsync(guid, subject, stopping).ConfigureAwait(false)
+            : await registry.GetByIdAsync(needed.NeededSchemaId, subject, stopping).ConfigureAwait(false);
         switch (answer.Kind)
         {
             case RegistryAnswerKind.Unreachable:
                 return answer.Reason;
             case RegistryAnswerKind.NotFound:
-                binding.AddWriter(schemaId, WriterAdmission.UnknownId, null);
+                Tell(binding, needed, needed.NeededSchemaId, WriterAdmission.UnknownId, null);
                 return null;
             case RegistryAnswerKind.Conflict:
                 // Another schema than before under a known id: nobody's records can be read by it. The task waits, and an operator looks.
-                PolicyLog.RegistryConflict(logger, schemaId, answer.Reason);
+                PolicyLog.RegistryConflict(logger, needed.NeededSchemaId, answer.Reason);
                 return answer.Reason;
         }
 
         RegisteredSchema schema = answer.Value!;
-        int version = binding.Document.Subject is { } subject ? schema.VersionOf(subject) : 0;
+        int version = subject is null ? 0 : schema.VersionOf(subject);
         if (version == 0)
         {
-            binding.AddWriter(schemaId, WriterAdmission.NotAdmitted, null);
+            Tell(binding, needed, schema.Id, WriterAdmission.NotAdmitted, null);
             return null;
         }
 
         try
         {
-            binding.AddWriter(schemaId, WriterAdmission.Admitted, new SchemaVersion(version, schemaId, Parse(schema)));
+            Tell(binding, needed, schema.Id, WriterAdmission.Admitted, new SchemaVersion(version, schema.Id, Parse(schema)));
         }
         catch (SchemaException)
         {
-            binding.AddWriter(schemaId, WriterAdmission.Unusable, null);
+            Tell(binding, needed, schema.Id, WriterAdmission.Unusable, null);
         }
 
         return null;
+    }
+
+    private static void Tell(CompiledBinding binding, JudgeResult needed, int schemaId, WriterAdmission admission, SchemaVersion? version)
+    {
+        if (needed.NeededSchemaGuid is { } guid) { binding.AddWriter(guid, schemaId, admission, version); }
+        else { binding.AddWriter(schemaId, admission, version); }
     }
 
     internal async Task<PolicyAttempt> LoadAsync(IReadOnlyList<PolicyFile> files, CancellationToken stopping)
@@ -181,7 +191,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
 
             if (binding.Subject is not { } subject)
             {
-                return (new SubjectSchemas("", [new SchemaVersion(1, 0, SchemalessJson())]), null);
+                return (new SubjectSchemas("", [new SchemaVersion(1, 0, Schemas.Json.SchemalessJson.Instance)]), null);
             }
 
             if (registry is null)
@@ -227,8 +237,6 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
     }
 
     private static RecordSchema Parse(RegisteredSchema schema) => SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => reference.Text)]);
-
-    private static RecordSchema SchemalessJson() => SchemaParser.SchemalessJson;
 
     private static string TypeName(SchemaFormat format) => format switch
     {

@@ -347,7 +347,7 @@ internal sealed partial class StreamThread
             EnsureTransaction();
             _assignedBusy |= task.EndHolds(due ? runner.ExpiryMs : 0, EndsAtATime) == EndsAtATime;
             if (due && !task.HasEnding) { runner.ExpiryMs = -1; }
-            if (task.ReleaseNeedsSchemaId != 0 && runner.Lookup is null) { runner.Lookup = _policies.ResolveAsync(task.Binding, task.ReleaseNeedsSchemaId, _stopping); }
+            if (task.ReleaseNeeds is { } needed && runner.Lookup is null) { runner.Lookup = _policies.ResolveAsync(task.Binding, needed, _stopping); }
         }
     }
 
@@ -370,7 +370,7 @@ internal sealed partial class StreamThread
         runner.Phase = TaskPhase.Waiting;
         _consumer.Pause([runner.Ingress]);
         runner.LookupBackoff = TimeSpan.FromMilliseconds(100);
-        runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.NeededSchemaId, _stopping);
+        runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.Needed, _stopping);
     }
 
     private void Lookups()
@@ -379,7 +379,7 @@ internal sealed partial class StreamThread
         {
             if (runner.Phase == TaskPhase.Waiting && runner.Lookup is null && _time.GetTimestamp() >= runner.LookupAfter)
             {
-                runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.NeededSchemaId, _stopping);
+                runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.Needed, _stopping);
             }
 
             if (runner.Lookup is not { IsCompleted: true } lookup) { continue; }

@@ -151,7 +151,7 @@ internal sealed class TaskRestore(TaskRunner runner, BindingTopics topics)
                 return $"the state topic has a hold of another partition under {id.Length} characters of key";
             }
 
-            task.RestoreHold(new OpenHold(offset, state) { HeldOffset = _held.GetValueOrDefault(id, -1) });
+            task.RestoreHold(new TaskHold(offset, state) { HeldOffset = _held.GetValueOrDefault(id, -1) });
         }
 
         task.Start(new TaskPosition(nextIngress, nextApprovals, _head?.PolicyDigest ?? ""), _head?.Chain ?? ChainState.Start);

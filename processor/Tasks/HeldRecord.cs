@@ -22,5 +22,5 @@ internal sealed class HeldRecord
 internal interface IHeldReader
 {
     /// <summary>Reads the record of a hold. False where it cannot be had now (a pause, not a verdict); true with <paramref name="found"/> false where it is certainly not there.</summary>
-    bool TryRead(string heldTopic, int partition, OpenHold hold, HeldRecord into, out bool found);
+    bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found);
 }

@@ -10,10 +10,10 @@ namespace PolicyStreams.Processor.Tasks;
 /// <summary>Release and Expire: what ends a hold, exactly once.</summary>
 internal sealed partial class StreamTask
 {
-    private readonly Dictionary<string, OpenHold> _holds = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TaskHold> _holds = new(StringComparer.Ordinal);
 
     // What the open transaction changed: the hold as it was before, null where there was none. Undone backwards.
-    private readonly List<(string Id, OpenHold? Hold, HoldState? State)> _journal = [];
+    private readonly List<(string Id, TaskHold? Hold, HoldState? State)> _journal = [];
 
     // By expiry. An entry whose hold is gone or was held again is passed over.
     private readonly PriorityQueue<string, long> _expiries = new();
@@ -34,7 +34,7 @@ internal sealed partial class StreamTask
         {
             while (_expiries.TryPeek(out string? id, out long expires))
             {
-                if (_holds.TryGetValue(id, out OpenHold? hold) && hold.State.ExpiresMs == expires) { return expires; }
+                if (_holds.TryGetValue(id, out TaskHold? hold) && hold.State.ExpiresMs == expires) { return expires; }
                 _expiries.Dequeue();
             }
 
@@ -45,11 +45,11 @@ internal sealed partial class StreamTask
     /// <summary>True where a hold's end waits to be written.</summary>
     public bool HasEnding => _ending.Count > 0;
 
-    /// <summary>A schema id that a release needs and the binding does not know yet; 0 for none. Cleared by <see cref="EndHolds"/>.</summary>
-    public int ReleaseNeedsSchemaId { get; private set; }
+    /// <summary>A schema that a release needs and the binding does not know yet; null for none. Cleared by <see cref="EndHolds"/>.</summary>
+    public JudgeResult? ReleaseNeeds { get; private set; }
 
     /// <summary>Puts back a hold read from the state topic. For restore, before <see cref="Start"/> has been left.</summary>
-    public void RestoreHold(OpenHold hold)
+    public void RestoreHold(TaskHold hold)
     {
         _holds[hold.State.Id] = hold;
         if (hold.State.ExpiresMs is { } expires) { _expiries.Enqueue(hold.State.Id, expires); }
@@ -64,7 +64,7 @@ internal sealed partial class StreamTask
         long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         Touch();
         string holdId = HoldIdOf(key);
-        OpenHold? hold = holdId.Length > 0 ? _holds.GetValueOrDefault(holdId) : null;
+        TaskHold? hold = holdId.Length > 0 ? _holds.GetValueOrDefault(holdId) : null;
         Statement? statement = null;
         string why;
         if (_context.Approvals is null)
@@ -119,18 +119,18 @@ internal sealed partial class StreamTask
     public int EndHolds(long expiredMs, int most)
     {
         _expiredMs = Math.Max(_expiredMs, expiredMs);
-        ReleaseNeedsSchemaId = 0;
+        ReleaseNeeds = null;
         while (_expiries.TryPeek(out string? id, out long expires) && expires <= expiredMs)
         {
             _expiries.Dequeue();
-            if (_holds.TryGetValue(id, out OpenHold? hold) && hold.State.ExpiresMs == expires) { _ending[hold.Offset] = id; }
+            if (_holds.TryGetValue(id, out TaskHold? hold) && hold.State.ExpiresMs == expires) { _ending[hold.Offset] = id; }
         }
 
         int ended = 0;
         while (ended < most && _ending.Count > 0)
         {
             (long offset, string id) = _ending.First();
-            if (!_holds.TryGetValue(id, out OpenHold? hold))
+            if (!_holds.TryGetValue(id, out TaskHold? hold))
             {
                 _ending.Remove(offset);
                 continue;
@@ -146,7 +146,7 @@ internal sealed partial class StreamTask
     }
 
     /// <summary>False where the release waits for a schema.</summary>
-    private bool End(OpenHold hold, bool found)
+    private bool End(TaskHold hold, bool found)
     {
         long nowMs = _context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         Touch();
@@ -188,7 +188,7 @@ internal sealed partial class StreamTask
     }
 
     /// <summary>The policy in force judges again: deny refuses; allow, or the same terms now met, publishes; other terms hold again.</summary>
-    private bool Release(OpenHold hold, in RecordInput input, string eventName, long nowMs)
+    private bool Release(TaskHold hold, in RecordInput input, string eventName, long nowMs)
     {
         TaskContext context = _context;
         Verdict verdict = context.Verdict;
@@ -203,7 +203,7 @@ internal sealed partial class StreamTask
         if (!judged.Decided)
         {
             // The registry is asked; the hold ends once it has answered.
-            ReleaseNeedsSchemaId = judged.NeededSchemaId;
+            ReleaseNeeds = judged;
             _ending[hold.Offset] = hold.State.Id;
             return false;
         }
@@ -228,7 +228,7 @@ internal sealed partial class StreamTask
         return true;
     }
 
-    private void HoldAgain(OpenHold hold, in RecordInput input, Verdict verdict, long nowMs)
+    private void HoldAgain(TaskHold hold, in RecordInput input, Verdict verdict, long nowMs)
     {
         Journal(hold);
         HoldTerms[] terms = [.. verdict.Holds];
@@ -258,7 +258,7 @@ internal sealed partial class StreamTask
         _context.Observer.HoldEvent("reheld", hold.State.Id);
     }
 
-    private void EndDenied(OpenHold hold, in RecordInput input, string eventName, long nowMs, DecisionError? error)
+    private void EndDenied(TaskHold hold, in RecordInput input, string eventName, long nowMs, DecisionError? error)
     {
         Verdict verdict = _context.Verdict;
         verdict.SetEnded(_binding, hold.State.Rules, hold.State.Reasons, hold.State.Schema, _topics.Rejected);
@@ -268,7 +268,7 @@ internal sealed partial class StreamTask
         RemoveHold(hold, eventName, nowMs);
     }
 
-    private void RemoveHold(OpenHold hold, string eventName, long nowMs)
+    private void RemoveHold(TaskHold hold, string eventName, long nowMs)
     {
         Journal(hold);
         _holds.Remove(hold.State.Id);
@@ -278,7 +278,7 @@ internal sealed partial class StreamTask
         _context.Observer.HoldEvent(eventName, hold.State.Id);
     }
 
-    private void PutHold(OpenHold hold, long nowMs)
+    private void PutHold(TaskHold hold, long nowMs)
     {
         _journal.Add((hold.State.Id, null, null));
         _holds[hold.State.Id] = hold;
@@ -287,14 +287,14 @@ internal sealed partial class StreamTask
         _context.Observer.HoldEvent("held", hold.State.Id);
     }
 
-    private void WriteHold(OpenHold hold, long nowMs)
+    private void WriteHold(TaskHold hold, long nowMs)
     {
         _context.State.Clear();
         hold.State.Write(_context.State);
         SendState(DigestText.Utf8(hold.State.Id), _context.State.Written, nowMs);
     }
 
-    private void WriteApproval(string holdId, long offset, long nowMs, OpenHold? hold, Statement? statement, bool counted, string why)
+    private void WriteApproval(string holdId, long offset, long nowMs, TaskHold? hold, Statement? statement, bool counted, string why)
     {
         AnnouncePolicy(nowMs);
         string position = string.Create(CultureInfo.InvariantCulture, $"{_topics.Approvals}-{Partition}-{offset}");
@@ -327,7 +327,7 @@ internal sealed partial class StreamTask
         SendDecision(DigestText.Utf8(id), text.Written, nowMs);
     }
 
-    private RecordInput HeldInput(OpenHold hold, HeldRecord held, bool found) => new()
+    private RecordInput HeldInput(TaskHold hold, HeldRecord held, bool found) => new()
     {
         Topic = _topics.Ingress,
         Partition = Partition,
@@ -343,7 +343,7 @@ internal sealed partial class StreamTask
 
     private enum HeldCheck { Good, NoKey, Altered, Missing }
 
-    private HeldCheck Check(OpenHold hold, HeldRecord held, bool found)
+    private HeldCheck Check(TaskHold hold, HeldRecord held, bool found)
     {
         if (!found) { return HeldCheck.Missing; }
         if (_context.HoldHmac is not { } key || hold.State.Record is not { } hmac) { return HeldCheck.NoKey; }
@@ -376,7 +376,7 @@ internal sealed partial class StreamTask
         return true;
     }
 
-    private void Journal(OpenHold hold) => _journal.Add((hold.State.Id, hold, hold.State));
+    private void Journal(TaskHold hold) => _journal.Add((hold.State.Id, hold, hold.State));
 
     private void CommitHolds() => _journal.Clear();
 
@@ -384,10 +384,10 @@ internal sealed partial class StreamTask
     {
         for (int i = _journal.Count - 1; i >= 0; i--)
         {
-            (string id, OpenHold? hold, HoldState? state) = _journal[i];
+            (string id, TaskHold? hold, HoldState? state) = _journal[i];
             if (hold is null)
             {
-                if (_holds.Remove(id, out OpenHold? dropped)) { _ending.Remove(dropped.Offset); }
+                if (_holds.Remove(id, out TaskHold? dropped)) { _ending.Remove(dropped.Offset); }
                 continue;
             }
 
@@ -402,11 +402,11 @@ internal sealed partial class StreamTask
         _expiredMs = 0;
         foreach (string id in _ending.Values)
         {
-            if (_holds.TryGetValue(id, out OpenHold? hold) && hold.State.ExpiresMs is { } expires) { _expiries.Enqueue(id, expires); }
+            if (_holds.TryGetValue(id, out TaskHold? hold) && hold.State.ExpiresMs is { } expires) { _expiries.Enqueue(id, expires); }
         }
 
         _ending.Clear();
-        foreach (OpenHold hold in _holds.Values)
+        foreach (TaskHold hold in _holds.Values)
         {
             if (hold.State.Statements.Count > 0 && HoldTally.Standing(hold.State) != HoldStanding.Open) { _ending[hold.Offset] = hold.State.Id; }
         }

@@ -101,13 +101,13 @@ internal sealed partial class StreamTask
             ViewDigest = HoldState.DigestOf(view),
             Record = hmac,
         };
-        var hold = new OpenHold(input.Offset, state);
+        var hold = new TaskHold(input.Offset, state);
         SendHeldRecord(input, hold, verdict.Rules, verdict.Reasons);
         PutHold(hold, nowMs);
         return input.Value;
     }
 
-    private void SendHeldRecord(in RecordInput input, OpenHold hold, IReadOnlyList<string> rules, IReadOnlyList<string> reasons)
+    private void SendHeldRecord(in RecordInput input, TaskHold hold, IReadOnlyList<string> rules, IReadOnlyList<string> reasons)
     {
         TaskContext context = _context;
         RecordHeaders headers = context.Headers;

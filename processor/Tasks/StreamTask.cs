@@ -18,7 +18,7 @@ internal enum TaskStep
     /// <summary>It had been processed before: nothing was written.</summary>
     Skipped,
 
-    /// <summary>Its schema id is not known yet: see <see cref="StreamTask.NeededSchemaId"/>. Give the same record again once it is.</summary>
+    /// <summary>Its schema id is not known yet: see <see cref="StreamTask.Needed"/>. Give the same record again once it is.</summary>
     NeedsSchema,
 
     /// <summary>Something it needs cannot be read now. Give it again later.</summary>
@@ -72,7 +72,7 @@ internal sealed partial class StreamTask : IDisposable
     public long CommittedApprovals => _committed.NextApprovals;
 
     /// <summary>Set where <see cref="Process"/> said <see cref="TaskStep.NeedsSchema"/>.</summary>
-    public int NeededSchemaId { get; private set; }
+    public JudgeResult Needed { get; private set; }
 
     /// <summary>True once the open transaction has anything of this task, so that its head and offsets go into it.</summary>
     public bool Touched { get; private set; }
@@ -112,7 +112,7 @@ internal sealed partial class StreamTask : IDisposable
             JudgeResult judged = context.Judge.Decide(_binding, input, context.Output, verdict);
             if (!judged.Decided)
             {
-                NeededSchemaId = judged.NeededSchemaId;
+                Needed = judged;
                 return TaskStep.NeedsSchema;
             }
         }

@@ -11,7 +11,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 {
     private readonly Dictionary<(string Topic, int Partition), List<DriverRecord>> _partitions = [];
     private readonly Dictionary<string, List<DriverRecord>> _topics = new(StringComparer.Ordinal);
-    private readonly List<(DriverRecord Record, OpenHold? HeldAs)> _open = [];
+    private readonly List<(DriverRecord Record, TaskHold? HeldAs)> _open = [];
     private readonly List<string> _alarms = [];
 
     public IReadOnlyList<string> Alarms => _alarms;
@@ -25,7 +25,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         return record;
     }
 
-    public void Send(in OutputRecord record, OpenHold? heldAs = null)
+    public void Send(in OutputRecord record, TaskHold? heldAs = null)
     {
         var headers = new List<KeyValuePair<string, byte[]?>>();
         for (int i = 0; i < (record.Headers?.Count ?? 0); i++)
@@ -38,7 +38,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
     public void Commit()
     {
-        foreach ((DriverRecord record, OpenHold? heldAs) in _open)
+        foreach ((DriverRecord record, TaskHold? heldAs) in _open)
         {
             DriverRecord appended = Append(record.Topic, record.Partition, record.Key, record.Value, record.Headers, record.TimestampMs);
             if (heldAs is not null) { heldAs.HeldOffset = appended.Offset; }
@@ -55,7 +55,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
     public IReadOnlyList<DriverRecord> From(string topic, int partition, long offset) => [.. Partition(topic, partition).Skip((int)offset)];
 
-    public bool TryRead(string heldTopic, int partition, OpenHold hold, HeldRecord into, out bool found)
+    public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found)
     {
         List<DriverRecord> records = Partition(heldTopic, partition);
         found = hold.HeldOffset >= 0 && hold.HeldOffset < records.Count && HeldReader.Decode(Message(records[(int)hold.HeldOffset]), into);

@@ -195,7 +195,7 @@ public sealed class TopologyDriver : IDisposable
         if (task.Process(input) == TaskStep.NeedsSchema)
         {
             // There is no registry to ask: what the policy was not resolved with is unknown.
-            task.Binding.AddWriter(task.NeededSchemaId, WriterAdmission.UnknownId, null);
+            task.Binding.AddWriter(task.Needed.NeededSchemaId, WriterAdmission.UnknownId, null);
             task.Process(input);
         }
     }

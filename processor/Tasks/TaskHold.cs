@@ -3,7 +3,7 @@ using PolicyStreams.Processor.Holds;
 namespace PolicyStreams.Processor.Tasks;
 
 /// <summary>A hold that a task has open. Its record's bytes stay on the held topic; here are its terms, statements, and where to find them.</summary>
-internal sealed class OpenHold(long offset, HoldState state)
+internal sealed class TaskHold(long offset, HoldState state)
 {
     /// <summary>Offset of the record on the ingress topic: orders holds of a task.</summary>
     public long Offset { get; } = offset;
