@@ -4,16 +4,16 @@ using PolicyStreams.Cli.Commands;
 
 var root = new RootCommand("Policy enforcement inside Kafka: producers write to raw topics, consumers read governed ones, and every record in between is decided, masked, and accounted for.")
 {
-    DemoCommand.Create(),
+    //DEMO
     RunCommand.Create(),
     TopicsCommand.Create(),
-    LintCommand.Create(),
-    TestCommand.Create(),
-    DecideCommand.Create(),
-    FmtCommand.Create(),
-    SchemaCommand.Create(),
-    ApprovalsCommand.Create(),
-    ApprovalServiceCommand.Create(),
+    //LintCommand
+    //TestCommand
+    //DecideCommand
+    //FmtCommand
+    //SchemaCommand
+    //ApprovalsCommand
+    //ApprovalServiceCommand
     DecisionsCommand.Create(),
     RegistryCommand.Create(),
 };

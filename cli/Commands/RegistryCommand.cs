@@ -1,5 +1,5 @@
 using System.CommandLine;
-using PolicyStreams.Schemas.Registry.Dev;
+using PolicyStreams.Schemas.Registry;
 
 namespace PolicyStreams.Cli.Commands;
 
