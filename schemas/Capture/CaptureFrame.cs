@@ -43,6 +43,9 @@ public sealed class CaptureFrame
         slot.Source == SlotSource.Record ? record.Slice((int)slot.Bits, slot.Aux)
         : slot.Source == SlotSource.Constant ? Constants.AsSpan((int)slot.Bits, slot.Aux)
         : Scratch.AsSpan((int)slot.Bits, slot.Aux);
+
+    /// <summary>What Avro's walk keeps beside all this; made by its first walk.</summary>
+    internal Avro.AvroScratch? AvroScratch;
 }
 
 /// <summary>
