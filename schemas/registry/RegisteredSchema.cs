@@ -24,7 +24,7 @@ public sealed record RegisteredSchema
 
     public required string Text { get; init; }
 
-    /// <summary>Everything the schema refers to, directly or not, each once, those that others need first.</summary>
+    /// <summary>Everything the schema refers to, directly or not, each once, those that others need first. Empty where the schema was asked for with a subject that it is not a version of.</summary>
     public IReadOnlyList<ReferencedSchema> References { get; init; } = [];
 
     /// <summary>Tags by path from the registry's metadata (<c>metadata.tags</c>), beside those in the text. Paths are as the registry spells them.</summary>
@@ -32,6 +32,9 @@ public sealed record RegisteredSchema
 
     /// <summary>The subjects and versions under which the id stands, as far as was asked: by id all of them, by subject that one.</summary>
     public IReadOnlyList<SubjectVersion> Versions { get; init; } = [];
+
+    /// <summary>Null, or why the schema cannot be used though the registry has it: a reference that leads nowhere, or too many of them. Records that name it are denied; asking again does not help.</summary>
+    public string? Unusable { get; init; }
 
     private static Dictionary<string, IReadOnlyList<string>> EmptyTags { get; } = [];
 
