@@ -1,8 +1,13 @@
+using PolicyStreams.Rules.Cel.Evaluation;
+
 namespace PolicyStreams.Rules.Cel;
 
 /// <summary>A condition checked against its schema and compiled. Immutable, thread-safe.</summary>
 public sealed class Condition
 {
+    private readonly Node _interpreted;
+    private readonly int _locals;
+
     /// <summary>Paths of the value that the condition reads, as <see cref="PolicyStreams.Schemas.FieldPath"/> spells them, list and map steps as <c>[*]</c>; sorted.</summary>
     public IReadOnlyList<string> FieldsRead { get; init; } = [];
 
@@ -18,12 +23,34 @@ public sealed class Condition
     /// <summary>The boolean sub-expressions that decide which way an evaluation goes, the whole condition first.</summary>
     public IReadOnlyList<ConditionBranch> Branches { get; init; } = [];
 
-    /// <summary>Evaluates; allocates nothing where <see cref="Branches"/> is compiled. Never throws on any record.</summary>
+    internal Condition(Node interpreted, int locals)
+    {
+        _interpreted = interpreted;
+        _locals = locals;
+    }
+
+    /// <summary>Evaluates. Never throws on any record.</summary>
     /// <param name="error"><see cref="EvalError.None"/> unless the result is <see cref="Truth.Error"/>.</param>
-    public Truth Evaluate(ref ConditionInput input, out EvalError error) => throw new NotImplementedException();
+    public Truth Evaluate(ref ConditionInput input, out EvalError error) => Interpret(ref input, null, out error);
 
     /// <summary>Evaluates by the interpreter and marks in <paramref name="coverage"/> which way each branch went. For policy tests, not for the record path.</summary>
-    public Truth Evaluate(ref ConditionInput input, BranchCoverage coverage, out EvalError error) => throw new NotImplementedException();
+    public Truth Evaluate(ref ConditionInput input, BranchCoverage coverage, out EvalError error) => Interpret(ref input, coverage, out error);
+
+    internal Truth Interpret(ref ConditionInput input, BranchCoverage? coverage, out EvalError error)
+    {
+        EvalState state = EvalState.Rent(_locals);
+        state.Coverage = coverage;
+        object? value = Values.Unwrap(_interpreted.Eval(ref input, state));
+        state.Return();
+        error = value switch
+        {
+            bool => EvalError.None,
+            ErrorValue failed => failed.Code,
+            null => EvalError.NullUse,
+            _ => EvalError.NotBool,
+        };
+        return value is bool flag ? (flag ? Truth.True : Truth.False) : Truth.Error;
+    }
 }
 
 /// <summary>A boolean sub-expression: an operand of <c>&amp;&amp;</c>, <c>||</c>, <c>!</c>, a test of <c>?:</c>, a predicate of a macro, or the whole.</summary>
