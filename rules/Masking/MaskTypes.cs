@@ -93,6 +93,8 @@ internal static class MaskTypes
 
                 open.RemoveAt(open.Count - 1);
                 return null;
+            case ValueKind.String when type.Symbols.Count > 0:
+                return type.DefaultSymbol is null ? "it is an enum without a default, and has no empty value" : null;
             default:
                 return null;
         }

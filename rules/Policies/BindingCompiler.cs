@@ -3,6 +3,7 @@ using PolicyStreams.Rules.Masking;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.Json;
 
 namespace PolicyStreams.Rules;
 
@@ -88,7 +89,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         switch (binding.KeyFormat)
         {
             case KeyFormat.Json:
-                return JsonKeys.Schema;
+                return SchemalessJson.Instance;
             case KeyFormat.Avro:
                 if (keySubject is { Versions.Count: > 0 }) { return keySubject.Checked; }
                 bag.Error(binding.Node, DiagnosticCodes.SchemaMissing, $"binding `{binding.Name}` has `key_format: avro`, and no schema for its keys", $"register one under subject `{binding.Topics.Ingress}-key`");
