@@ -1,0 +1,47 @@
+namespace PolicyStreams.Rules.Cel;
+
+/// <summary>A condition checked against its schema and compiled. Immutable, thread-safe.</summary>
+public sealed class Condition
+{
+    /// <summary>Paths of the value that the condition reads, as <see cref="PolicyStreams.Schemas.FieldPath"/> spells them, list and map steps as <c>[*]</c>; sorted.</summary>
+    public IReadOnlyList<string> FieldsRead { get; init; } = [];
+
+    /// <summary>True where <c>key</c> is read.</summary>
+    public bool ReadsKey { get; init; }
+
+    /// <summary>For lint: what is legal and probably meant otherwise.</summary>
+    public IReadOnlyList<CelDiagnostic> Notes { get; init; } = [];
+
+    /// <summary>The expression spelled canonically: see <see cref="CelPrinter"/>.</summary>
+    public string Canonical { get; init; } = "";
+
+    /// <summary>The boolean sub-expressions that decide which way an evaluation goes, the whole condition first.</summary>
+    public IReadOnlyList<ConditionBranch> Branches { get; init; } = [];
+
+    /// <summary>Evaluates; allocates nothing where <see cref="Branches"/> is compiled. Never throws on any record.</summary>
+    /// <param name="error"><see cref="EvalError.None"/> unless the result is <see cref="Truth.Error"/>.</param>
+    public Truth Evaluate(ref ConditionInput input, out EvalError error) => throw new NotImplementedException();
+
+    /// <summary>Evaluates by the interpreter and marks in <paramref name="coverage"/> which way each branch went. For policy tests, not for the record path.</summary>
+    public Truth Evaluate(ref ConditionInput input, BranchCoverage coverage, out EvalError error) => throw new NotImplementedException();
+}
+
+/// <summary>A boolean sub-expression: an operand of <c>&amp;&amp;</c>, <c>||</c>, <c>!</c>, a test of <c>?:</c>, a predicate of a macro, or the whole.</summary>
+/// <param name="Line">From 1, inside the expression.</param>
+/// <param name="Column">From 1, in characters, inside the expression.</param>
+/// <param name="Text">Its canonical spelling.</param>
+public readonly record struct ConditionBranch(int Line, int Column, string Text);
+
+/// <summary>Which ways the branches of one condition went, over any number of evaluations. Not thread-safe.</summary>
+public sealed class BranchCoverage
+{
+    private readonly byte[] _seen;
+
+    /// <param name="condition">The condition whose <see cref="Condition.Branches"/> are counted, in that order.</param>
+    public BranchCoverage(Condition condition) => _seen = new byte[condition.Branches.Count];
+
+    /// <summary>True where the branch came to <paramref name="truth"/> at least once.</summary>
+    public bool Seen(int branch, Truth truth) => (_seen[branch] & (1 << (int)truth)) != 0;
+
+    internal void Mark(int branch, Truth truth) => _seen[branch] |= (byte)(1 << (int)truth);
+}
