@@ -18,6 +18,8 @@ internal static class HoldJson
 
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true, MaxDepth = DepthMax };
 
+    private static readonly ByteBuffer Idle = new();
+
     [ThreadStatic]
     private static Utf8JsonWriter? _writer;
 
@@ -32,8 +34,8 @@ internal static class HoldJson
 
     internal static void Return(Utf8JsonWriter writer)
     {
-        // The writer must not keep a caller's buffer alive.
-        writer.Reset(Stream.Null);
+        // The writer must not keep a caller's buffer alive. Nothing is ever written to the idle one.
+        writer.Reset(Idle);
         _writer = writer;
     }
 
@@ -151,8 +153,12 @@ internal static class HoldJson
             : throw new HoldFormatException($"`{name}` is not an instant such as 2026-01-02T03:04:05.678Z");
     }
 
-    internal static string InstantText(long unixMs) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(unixMs).ToString(InstantFormat, CultureInfo.InvariantCulture);
+    internal static void WriteInstant(Utf8JsonWriter writer, string name, long unixMs)
+    {
+        Span<char> text = stackalloc char[24];
+        _ = DateTimeOffset.FromUnixTimeMilliseconds(unixMs).TryFormat(text, out int written, InstantFormat, CultureInfo.InvariantCulture);
+        writer.WriteString(name, text[..written]);
+    }
 
     /// <summary>A SHA-256 or HMAC-SHA-256 in base64url without padding: 43 characters.</summary>
     internal static string Digest(JsonElement parent, string name) => CheckedDigest(String(parent, name, 43), name);

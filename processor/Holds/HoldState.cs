@@ -124,8 +124,8 @@ public sealed record HoldState
         writer.WriteEndObject();
         writer.WriteString("key", Key);
         if (Schema is { } schema) { writer.WriteNumber("schema", schema); }
-        writer.WriteString("decided", HoldJson.InstantText(DecidedMs));
-        if (ExpiresMs is { } expires) { writer.WriteString("expires", HoldJson.InstantText(expires)); }
+        HoldJson.WriteInstant(writer, "decided", DecidedMs);
+        if (ExpiresMs is { } expires) { HoldJson.WriteInstant(writer, "expires", expires); }
         if (Behind is not null) { writer.WriteString("behind", Behind); }
         writer.WriteNumber("reheld", Reheld);
         writer.WritePropertyName("view");
@@ -165,7 +165,7 @@ public sealed record HoldState
         writer.WriteString("issuer", statement.Issuer);
         writer.WriteString("subject", statement.Subject);
         HoldJson.WriteStrings(writer, "groups", statement.Groups);
-        writer.WriteString("time", HoldJson.InstantText(statement.TimeMs));
+        HoldJson.WriteInstant(writer, "time", statement.TimeMs);
         writer.WriteEndObject();
     }
 

@@ -51,10 +51,10 @@ public sealed class HealthTests : IAsyncLifetime
     [Fact]
     public async Task Get_TooOften_IsToldToWaitWhileOthersAreNot()
     {
-        HttpResponseMessage last = null!;
-        for (int i = 0; i < 30; i++) { last = await _http.GetAsync("/holds"); }
-        Assert.Equal("too-many-requests", await Service.Problem(last, 429));
-        Assert.NotNull(last.Headers.RetryAfter);
+        HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => _http.GetAsync("/holds")));
+        HttpResponseMessage refused = answers.First(answer => (int)answer.StatusCode == 429);
+        Assert.Equal("too-many-requests", await Service.Problem(refused, 429));
+        Assert.NotNull(refused.Headers.RetryAfter);
         using var other = new HttpClient { BaseAddress = _http.BaseAddress, DefaultRequestHeaders = { Authorization = new("Bearer", _provider.Token("ben", ["risk"])) } };
         await Service.Json(await other.GetAsync("/holds"));
         Assert.True((await _http.GetAsync("/live")).IsSuccessStatusCode);
