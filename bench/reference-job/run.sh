@@ -120,16 +120,13 @@ def last(name):
     return json.loads(open(f"{folder}/{name}", encoding="utf-8").read().strip().splitlines()[-1])
 drain, latency = last("drain.json"), last("latency.json")
 print(json.dumps({"records": int(records), "threads": int(threads), "kills": int(kills), "verified": verified == "true", "drain": drain, "latency": latency}))
-def figure(source, *names, digits=0):
-    for name in names:
-        if source and source.get(name) is not None:
-            return f"{source[name]:,.{digits}f}"
-    return "-"
+def figure(source, name, digits=0):
+    return f"{source[name]:,.{digits}f}" if source and source.get(name) is not None else "-"
 print(f"| policystreams, {threads} thread{'s' if threads != '1' else ''}{f', {kills} kills' if kills != '0' else ''} | {figure(drain, 'records_per_s')} "
-      f"| {figure(drain, 'cpu_drain_s', 'cpu_s', digits=1)} | {figure(drain, 'peak_rss_mb')} | {figure(latency, 'p50_ms', 'p50')} / {figure(latency, 'p99_ms', 'p99')} "
+      f"| {figure(drain, 'cpu_s', digits=1) if kills == '0' else '-'} | {figure(drain, 'peak_rss_mb') if kills == '0' else '-'} | {figure(latency, 'p50_ms')} / {figure(latency, 'p99_ms')} "
       f"| {'ok' if verified == 'true' else 'FAIL'} |")
 REPORT
-  rm -rf "$dir/kafka"
+  rm -rf "$dir/kafka" "$dir/registry"
   [ "$verified" = true ]
 }
 
