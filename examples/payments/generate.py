@@ -12,7 +12,8 @@
     case       what the record is there to show
     expect     what becomes of it: outcome, rules (system causes included), and where there are any: shadow, errors, masked, tags, to
 
-`--published` adds to `expect` the exact bytes that a governed record has after its frame, for the mask key `--key`.
+`--published` adds to `expect` the exact bytes that a governed record has after its frame, for the mask key `--key`; of a held one, what a release publishes,
+and to which topic (`release_to`).
 """
 import argparse
 import base64
@@ -270,8 +271,8 @@ def record(shop, schema, case, mask_key):
         "case": case,
     }
     expect = judge(payment)
-    if case == "truncated":                            # the last two fields are one byte each when null: cut before them, inside the map or the items
-        line["value"], expect = value[:len(value) * 2 // 3], undecodable("truncated")
+    if case == "truncated":                            # in the middle of `created_at`, which follows 37 bytes of id and one of `kind`
+        line["value"], expect = value[:41], undecodable("truncated")
     elif case == "trailing":
         line["value"], expect = value + b"\0\0", undecodable("trailing-bytes")
     elif case == "bad-enum":                           # `kind` follows the 37 bytes of the payment's id
@@ -293,8 +294,10 @@ def record(shop, schema, case, mask_key):
         if case == "too-many-headers":
             line["headers"].update({f"x-{n}": "1" for n in range(HEADERS_MAX)})
         assert case != "too-big" or len(value) > RECORD_BYTES_MAX
-    elif mask_key is not None and expect["outcome"] == "allow":
+    elif mask_key is not None and expect["outcome"] != "deny":
         expect["published"] = published(schema, payment, mask_key).hex()
+        if expect["outcome"] == "hold":
+            expect["release_to"] = "governed.payments.eu" if payment["country"] in EU else "governed.payments"
     if line["value"] is not None:
         line["value"] = line["value"].hex()
     line["expect"] = expect

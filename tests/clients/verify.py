@@ -87,6 +87,18 @@ def check_output(problems, id, ingress, output, decision, expect, schema_id):
         problems.add("original bytes", f"{id} on {output.topic()}: not the ingress record's bytes")
 
 
+def check_end(problems, id, ingress, output, end, expect, names, schema_id):
+    released = end["event"] == "released" or end["event"] == "expired" and end["outcome"] == "allow"
+    to = expect["release_to"].replace("governed.payments", names["governed"]) if released else names["rejected"]
+    value = b"\0" + schema_id.to_bytes(4, "big") + bytes.fromhex(expect["published"]) if released else ingress.value()
+    if output.topic() != to or output.partition() != ingress.partition():
+        problems.add("hold's end", f"{id} is {end['event']}, and on {output.topic()}-{output.partition()}")
+    elif output.value() != value or output.key() != ingress.key() or own(output.headers()) != own(ingress.headers()):
+        problems.add("hold's end", f"{id} is {end['event']}: value, key, or headers on {to} are not what they must be")
+    elif output.timestamp()[1] != ingress.timestamp()[1]:
+        problems.add("hold's end", f"{id} is {end['event']} with another timestamp")
+
+
 def main():
     parser = arguments(__doc__.split("\n", 1)[0])
     parser.add_argument("--binding", default="payments")
@@ -179,6 +191,8 @@ def main():
             # Compaction may have taken the held record already. What follows a hold is one output, by its end.
             if len(rest) != 1:
                 problems.add("hold's end", f"{id} is {ends[id]['event']} and has {len(rest)} outputs")
+            else:
+                check_end(problems, id, message, rest[0], ends[id], expect, names, options.schema_id)
             first = first[:1] if first else [None]
         elif rest:
             problems.add("output elsewhere", f"{id} is on {sorted({output.topic() for output in rest})}")
