@@ -12,8 +12,8 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     //DecideCommand
     //FmtCommand
     //SchemaCommand
-    //ApprovalsCommand
-    //ApprovalServiceCommand
+    ApprovalsCommand.Create(),
+    ApprovalServiceCommand.Create(),
     DecisionsCommand.Create(),
     RegistryCommand.Create(),
 };
