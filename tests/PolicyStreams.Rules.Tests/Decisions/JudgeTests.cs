@@ -342,13 +342,12 @@ public class JudgeTests
     [Fact]
     public void OlderVersion_WithoutAMaskedField_IsFine()
     {
-        string older = Bench.PaymentSchema.Replace(" {\"name\":\"note\",\"type\":[\"null\",\"string\"],\"default\":null},\n", "", StringComparison.Ordinal).ReplaceLineEndings("\n");
-        older = older.Replace("{\"name\":\"note\",\"type\":[\"null\",\"string\"],\"default\":null},", "", StringComparison.Ordinal);
+        string older = Bench.PaymentSchema.Replace("{\"name\":\"note\",\"type\":[\"null\",\"string\"],\"default\":null},", "", StringComparison.Ordinal);
         Bench bench = Bench.Of(Bench.Yaml("""
             - { id: m, mask: { field: note, constant: x } }
             - { id: n, when: value.note != null, deny: {} }
             """), (6, older), (7, Bench.PaymentSchema));
-        byte[] value = bench.Encode(Bench.Payment, AvroSchema.Parse(older, []), 6);
+        byte[] value = bench.Encode(Bench.Payment.Replace("\"note\":null,", "", StringComparison.Ordinal), AvroSchema.Parse(older, []), 6);
         bench.Decide(value);
         Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
         Assert.Equal(6, bench.Verdict.SchemaId);
