@@ -77,6 +77,17 @@ public sealed class Verdict
     /// <summary>The buffer that rewritten bytes are in.</summary>
     public ByteBuffer Output { get; internal set; } = null!;
 
+    /// <summary>
+    /// Sets the verdict of a hold that ended denied without being judged again: refused by an approver, or expired. What fired is what fired when it was held.
+    /// </summary>
+    /// <param name="to">The rejected topic.</param>
+    public void SetEnded(CompiledBinding binding, IReadOnlyList<string> rules, IReadOnlyList<string> reasons, int? schemaId, string to)
+    {
+        Begin(binding, Output);
+        SchemaId = schemaId;
+        Fired = new FiredSet { Outcome = Outcome.Deny, Rules = [.. rules], Shadow = [], Reasons = [.. reasons], Tags = [], Holds = [], To = to }.Spelled();
+    }
+
     internal FiredSet Fired
     {
         get => _fired;

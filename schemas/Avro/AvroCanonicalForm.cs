@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PolicyStreams.Schemas.Avro;
@@ -25,6 +26,9 @@ internal static class AvroCanonicalForm
 
     private static void Write(AvroType type, StringBuilder text, HashSet<string> written)
     {
+        // References can make a chain of definitions that no one text nests.
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack()) { throw new SchemaException("The schema's types are nested too deep for a canonical form."); }
+
         // No string here needs an escape: names and symbols are letters, digits, underscores, and dots.
         if (type.FullName is { } name && !written.Add(name))
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using PolicyStreams.Schemas.Capture;
 
@@ -221,6 +222,7 @@ internal sealed class AvroProgramBuilder
 
     private void Value(AvroType type, Want want, ushort[] selectors, Place place, int level, int depth = 0)
     {
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack()) { throw new SchemaException("The schema's types are nested too deep to be compiled."); }
         want = want with { Capture = Checked(want, type) };
         foreach (ushort selector in selectors)
         {

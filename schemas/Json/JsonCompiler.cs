@@ -6,7 +6,7 @@ namespace PolicyStreams.Schemas.Json;
 
 /// <summary>
 /// Merges what a plan captures and selects into one automaton over property names and list elements, so that the walk follows a single node whatever the number of
-/// paths: <c>a[*].c</c> and <c>a.b.c</c> meet in the node of <c>a.b</c>.
+/// paths: <c>a[*].b</c>, <c>a[*].c</c>, and the rows of <c>a</c> meet in the node of its elements.
 /// </summary>
 internal sealed class JsonCompiler(CapturePlan plan)
 {
@@ -36,7 +36,7 @@ internal sealed class JsonCompiler(CapturePlan plan)
         if (capture is null && places.Count == 0) { return null; }
         string identity = Identity(capture, places);
         if (_nodes.TryGetValue(identity, out JsonNode? known)) { return known; }
-        if (_nodes.Count > ushort.MaxValue) { throw new SchemaException($"The policy's paths need more than {ushort.MaxValue} nodes: use fewer `[*]` in one path."); }
+        if (_nodes.Count > ushort.MaxValue) { throw new SchemaException($"The policy's paths need more than {ushort.MaxValue} nodes."); }
 
         bool rows = capture is { Mode: CaptureMode.Elements, Row: not null };
         var node = new JsonNode
@@ -51,7 +51,6 @@ internal sealed class JsonCompiler(CapturePlan plan)
         };
         _nodes.Add(identity, node);
 
-        List<Place> onAll = Advance(places, name: null);
         var names = new SortedSet<string>(capture is null ? [] : capture.Children.Keys, StringComparer.Ordinal);
         foreach (Place place in places)
         {
@@ -67,12 +66,11 @@ internal sealed class JsonCompiler(CapturePlan plan)
         }
 
         node.SetChildren(children);
-        node.AnyProperty = Node(null, onAll);
-        node.Element = Node(rows ? capture!.Row!.Node : null, onAll);
+        node.Element = Node(rows ? capture!.Row!.Node : null, Advance(places, name: null));
         return node;
     }
 
-    /// <summary>Where the selectors stand one step on: by a property of this name (which <c>[*]</c> matches too), or, for null, by an element or another property.</summary>
+    /// <summary>Where the selectors stand one step on: by a property of this name, or, for null, by a list's element (<c>[*]</c>: without a schema an object is no map).</summary>
     private List<Place> Advance(List<Place> places, string? name)
     {
         var next = new List<Place>();
@@ -81,7 +79,7 @@ internal sealed class JsonCompiler(CapturePlan plan)
             ReadOnlySpan<PathStep> steps = Steps(place);
             if (place.Step == steps.Length) { continue; }
             PathStep step = steps[place.Step];
-            if (step.Kind == PathStepKind.All || step.Name == name) { next.Add(place with { Step = place.Step + 1 }); }
+            if (name is null ? step.Kind == PathStepKind.All : step.Kind != PathStepKind.All && step.Name == name) { next.Add(place with { Step = place.Step + 1 }); }
         }
 
         return next;

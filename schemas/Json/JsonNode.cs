@@ -2,7 +2,7 @@ using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Schemas.Json;
 
-/// <summary>What a program wants of the values at one path: a state of the automaton that the plan's paths and captures were merged into.</summary>
+/// <summary>What a program wants of the values at one path: where the plan's paths and captures meet.</summary>
 internal sealed class JsonNode
 {
     private JsonName[] _names = [];
@@ -32,9 +32,6 @@ internal sealed class JsonNode
     /// <summary>Of each list element; null where nothing is wanted.</summary>
     public JsonNode? Element { get; set; }
 
-    /// <summary>Of each property that has no node by name; null where nothing is wanted.</summary>
-    public JsonNode? AnyProperty { get; set; }
-
     public void SetChildren(IReadOnlyList<(byte[] Name, JsonNode Node)> children)
     {
         int size = 2;
@@ -63,6 +60,6 @@ internal sealed class JsonNode
             if (_names[index].Hash == hash && name.SequenceEqual(_spelled[index])) { return _children[index]; }
         }
 
-        return AnyProperty;
+        return null;
     }
 }

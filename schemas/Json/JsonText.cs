@@ -68,8 +68,10 @@ internal static class JsonText
                 }
 
                 if (unit > 0xDBFF) { return DecodeOutcome.BadUtf8; }
+                if (position + 6 >= json.Length) { return DecodeOutcome.Truncated; }
+                if (json[position + 6] != (byte)'\\') { return DecodeOutcome.BadUtf8; }
                 if (position + 7 >= json.Length) { return DecodeOutcome.Truncated; }
-                if (json[position + 6] != (byte)'\\' || json[position + 7] != (byte)'u') { return DecodeOutcome.BadUtf8; }
+                if (json[position + 7] != (byte)'u') { return DecodeOutcome.BadUtf8; }
                 outcome = Hex(json, position + 8, out int low);
                 if (outcome != DecodeOutcome.Decoded) { return outcome; }
                 if (low is < 0xDC00 or > 0xDFFF) { return DecodeOutcome.BadUtf8; }

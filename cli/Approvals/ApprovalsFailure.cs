@@ -1,0 +1,31 @@
+using System.CommandLine;
+
+namespace PolicyStreams.Cli.Approvals;
+
+/// <summary>Ends an approvals command: 1 where the service was asked and said no, 2 where the command could not run.</summary>
+internal sealed class ApprovalsFailure(int exitCode, string message, string? help = null) : Exception(message)
+{
+    internal const int Refused = 1;
+    internal const int CouldNotRun = 2;
+
+    internal int ExitCode { get; } = exitCode;
+
+    internal string? Help { get; } = help;
+
+    /// <summary>Runs a command's body; a failure becomes its message on standard error and its exit code.</summary>
+    internal static async Task<int> Run(ParseResult parse, Func<Task> body)
+    {
+        try
+        {
+            await body().ConfigureAwait(false);
+            return 0;
+        }
+        catch (ApprovalsFailure failure)
+        {
+            TextWriter error = parse.InvocationConfiguration.Error;
+            await error.WriteLineAsync($"error: {failure.Message}").ConfigureAwait(false);
+            if (failure.Help is not null) { await error.WriteLineAsync($"  help: {failure.Help}").ConfigureAwait(false); }
+            return failure.ExitCode;
+        }
+    }
+}
