@@ -123,6 +123,16 @@ public sealed class CompiledBinding : IFrameRivals
         return false;
     }
 
+    /// <summary>Appends the frame of the checked schema, for records that are made offline.</summary>
+    internal void AppendFrame(ByteBuffer output)
+    {
+        int id = Subject.Versions[^1].Id;
+        output.Append(0);
+        if (Document.Framing == Framing.Apicurio8) { output.Append([0, 0, 0, 0]); }
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), id);
+        output.Advance(4);
+    }
+
     internal Writer? Find(in SchemaRef schema) => schema.Kind switch
     {
         SchemaRefKind.Guid => _guids.GetValueOrDefault(schema.Guid),

@@ -50,6 +50,25 @@ internal sealed class KeyCodec
         return program is not null;
     }
 
+    /// <summary>Encodes a key of plain JSON by the checked schema, framed where keys are.</summary>
+    /// <exception cref="SchemaException">The JSON does not fit the schema.</exception>
+    public byte[] Encode(System.Text.Json.JsonElement json)
+    {
+        var buffer = new ByteBuffer();
+        RecordSchema? schema = _only;
+        foreach ((int id, (RecordSchema version, _)) in _versions)
+        {
+            buffer.Clear();
+            schema = version;
+            buffer.Append(0);
+            System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(buffer.GetSpan(4), id);
+            buffer.Advance(4);
+        }
+
+        schema!.EncodeJson(json, buffer);
+        return buffer.Written.ToArray();
+    }
+
     private bool Decode(ReadOnlySpan<byte> key, out object? plain)
     {
         plain = null;

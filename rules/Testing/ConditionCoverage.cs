@@ -14,4 +14,7 @@ internal sealed class ConditionCoverage
         if (!_byRule.TryGetValue(rule, out BranchCoverage? found)) { _byRule[rule] = found = new BranchCoverage(rule.When); }
         return found;
     }
+
+    /// <summary>Counts so far; null where the rule was never evaluated.</summary>
+    public BranchCoverage? Seen(CompiledRule rule) => _byRule.GetValueOrDefault(rule);
 }
