@@ -5,8 +5,25 @@ using PolicyStreams.Rules.Cel.Patterns;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 
-public sealed class Re2Tests
+public sealed class Re2Tests(ITestOutputHelper output)
 {
+    // What policies use runs from a table, and is compiled soon.
+    [Theory]
+    [InlineData("^[0-9]{13,19}$")]
+    [InlineData("AKIA[0-9A-Z]{16}")]
+    [InlineData("^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")]
+    [InlineData("(?i)(password|secret|token)[:=]\\s*\\S+")]
+    [InlineData("\\b[0-9]{3}-[0-9]{2}-[0-9]{4}\\b")]
+    [InlineData("^\\pL+( \\pL+)*$")]
+    [InlineData("^[^@\\s]+@[^@\\s]+\\.[a-z]{2,}$")]
+    public void TryParse_PatternsOfPolicies_RunFromATable(string pattern)
+    {
+        var clock = Stopwatch.StartNew();
+        Assert.True(Re2.TryParse(pattern, out Re2? re2, out _));
+        output.WriteLine($"{pattern}: {re2.States} states, {clock.Elapsed.TotalMilliseconds:F1} ms");
+        Assert.True(re2.IsTabled);
+    }
+
     // Whether a pattern is found, as RE2's own search tests have it (BSD licence, Copyright The RE2 Authors), and its documented syntax.
     [Theory]
     [InlineData("a", "zyzzyva", true)]
