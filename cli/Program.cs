@@ -4,7 +4,7 @@ using PolicyStreams.Cli.Commands;
 
 var root = new RootCommand("Policy enforcement inside Kafka: producers write to raw topics, consumers read governed ones, and every record in between is decided, masked, and accounted for.")
 {
-    //DEMO
+    DemoCommand.Create(),
     RunCommand.Create(),
     TopicsCommand.Create(),
     LintCommand.Create(),

@@ -27,6 +27,7 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     internal static Problem BodyTooLarge { get; } = new(413, "body-too-large", "The request is too large", "A body may have 16 KiB.");
     internal static Problem NotJson { get; } = new(415, "not-json", "The body is not JSON", "Send `Content-Type: application/json`.");
     internal static Problem BodyMalformed { get; } = new(400, "body-malformed", "The request cannot be read", "The body is one JSON object with `reason` (a string) and, if wanted, `view` (a string), nothing else.");
+    internal static Problem QueryMalformed { get; } = new(400, "query-malformed", "The query cannot be read", "`binding`, `group`, and `after` are texts, `limit` is a whole number.");
     internal static Problem ReasonMissing { get; } = new(400, "reason-missing", "A reason is required", "Say in `reason` why: 1 to 1000 characters.");
     internal static Problem ReasonTooLong { get; } = new(400, "reason-too-long", "The reason is too long", "`reason` may have 1000 characters.");
     internal static Problem ReasonNotText { get; } = new(400, "reason-not-text", "The reason is not plain text", "`reason` may hold no control characters but line ends and tabs.");

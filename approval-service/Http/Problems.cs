@@ -31,6 +31,7 @@ internal static partial class Problems
             Problem problem = exception switch
             {
                 ProblemException known => known.Problem,
+                BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } when HttpMethods.IsGet(httpContext.Request.Method) => Problem.QueryMalformed,
                 BadHttpRequestException bad => Problem.Of(bad.StatusCode),
                 _ => Problem.Internal,
             };

@@ -28,15 +28,15 @@ internal sealed class ApprovalsClient : IDisposable
     {
         if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "`--url` is not an address.", "It looks like https://approvals.example.com.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, "`--url` is not an address.", "It looks like https://approvals.example.com.");
         }
         if (address.Scheme == "http" && !address.IsLoopback)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--url` {address.Host} is not HTTPS: the token would cross the network in the clear.", "Use https://, or reach the service through loopback.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`--url` {address.Host} is not HTTPS: the token would cross the network in the clear.", "Use https://, or reach the service through loopback.");
         }
         return token.Length > 0 && token.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' or '~' or '+' or '/' or '=')
             ? new ApprovalsClient(address, token)
-            : throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "The token is empty or has characters that no bearer token has.", "The file (or POLICYSTREAMS_TOKEN) holds the token alone, on one line.");
+            : throw new ApprovalsFailure(ExitCode.CouldNotRun, "The token is empty or has characters that no bearer token has.", "The file (or POLICYSTREAMS_TOKEN) holds the token alone, on one line.");
     }
 
     internal Task<JsonElement> Get(string path, CancellationToken cancellation) => Send(new HttpRequestMessage(HttpMethod.Get, new Uri(_url, path)), cancellation);
@@ -55,15 +55,15 @@ internal sealed class ApprovalsClient : IDisposable
             byte[] body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
             JsonElement? answer = Parse(body);
             if (!response.IsSuccessStatusCode) { throw Failure(response.StatusCode, answer); }
-            return answer ?? throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"{_url} did not answer with JSON.", "Is this the approval service's address?");
+            return answer ?? throw new ApprovalsFailure(ExitCode.CouldNotRun, $"{_url} did not answer with JSON.", "Is this the approval service's address?");
         }
         catch (HttpRequestException unreachable)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"{_url} cannot be reached: {unreachable.Message}", "Is the approval service running, and `--url` right?");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"{_url} cannot be reached: {unreachable.Message}", "Is the approval service running, and `--url` right?");
         }
         catch (TaskCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"{_url} did not answer within {_http.Timeout.TotalSeconds:0} s.", "A statement may have been written all the same; to say it again is safe.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"{_url} did not answer within {_http.Timeout.TotalSeconds:0} s.", "A statement may have been written all the same; to say it again is safe.");
         }
     }
 
@@ -75,7 +75,7 @@ internal sealed class ApprovalsClient : IDisposable
         // Asked and refused is an outcome; no valid token, too often, or the service's own trouble is not.
         bool isOutcome = number is >= 400 and < 500 and not (401 or 405 or 429) && Text(answer, "code") is not null;
         return new ApprovalsFailure(
-            isOutcome ? ApprovalsFailure.Refused : ApprovalsFailure.CouldNotRun,
+            isOutcome ? ExitCode.Found : ExitCode.CouldNotRun,
             $"{Text(answer, "title") ?? "The service refused the request"} ({code}, from {_url})",
             Text(answer, "detail") ?? (answer is null ? "Is this the approval service's address?" : null));
     }

@@ -3,12 +3,9 @@ using System.CommandLine;
 namespace PolicyStreams.Cli.Approvals;
 
 /// <summary>Ends an approvals command: 1 where the service was asked and said no, 2 where the command could not run.</summary>
-internal sealed class ApprovalsFailure(int exitCode, string message, string? help = null) : Exception(message)
+internal sealed class ApprovalsFailure(ExitCode exitCode, string message, string? help = null) : Exception(message)
 {
-    internal const int Refused = 1;
-    internal const int CouldNotRun = 2;
-
-    internal int ExitCode { get; } = exitCode;
+    internal ExitCode ExitCode { get; } = exitCode;
 
     internal string? Help { get; } = help;
 
@@ -18,14 +15,14 @@ internal sealed class ApprovalsFailure(int exitCode, string message, string? hel
         try
         {
             await body().ConfigureAwait(false);
-            return 0;
+            return (int)ExitCode.Ok;
         }
         catch (ApprovalsFailure failure)
         {
             TextWriter error = parse.InvocationConfiguration.Error;
-            await error.WriteLineAsync($"error: {failure.Message}").ConfigureAwait(false);
+            await error.WriteLineAsync($"policystreams: {failure.Message}").ConfigureAwait(false);
             if (failure.Help is not null) { await error.WriteLineAsync($"  help: {failure.Help}").ConfigureAwait(false); }
-            return failure.ExitCode;
+            return (int)failure.ExitCode;
         }
     }
 }

@@ -30,9 +30,9 @@ internal static class SigningKeyFile
         string text = TextFile.Read(path, "--signing-key", 65_536);
         if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.GroupWrite)) != 0)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--signing-key` {path} can be read or written by others.", $"Take that away: chmod 600 {path}. Where it was readable, make a new key.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`--signing-key` {path} can be read or written by others.", $"Take that away: chmod 600 {path}. Where it was readable, make a new key.");
         }
-        return StatementSigner.TryParse(text, out string? error) ?? throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--signing-key` {path}: {error}");
+        return StatementSigner.TryParse(text, out string? error) ?? throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`--signing-key` {path}: {error}");
     }
 
     private static void WriteNew(string path, string text, UnixFileMode mode)
@@ -49,8 +49,8 @@ internal static class SigningKeyFile
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
             throw File.Exists(path)
-                ? new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"{path} is there already: a key is never overwritten.", "Name another file, or move that one away.")
-                : new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"{path} cannot be written: {refused.Message}");
+                ? new ApprovalsFailure(ExitCode.CouldNotRun, $"{path} is there already: a key is never overwritten.", "Name another file, or move that one away.")
+                : new ApprovalsFailure(ExitCode.CouldNotRun, $"{path} cannot be written: {refused.Message}");
         }
     }
 }

@@ -7,6 +7,8 @@ using Microsoft.Extensions.Logging;
 using PolicyStreams.ApprovalService;
 using PolicyStreams.Cli.Approvals;
 using PolicyStreams.Processor.Holds;
+using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Policies;
 using PolicyStreams.Rules;
 
 namespace PolicyStreams.Cli.Commands;
@@ -48,7 +50,7 @@ internal static class ApprovalServiceCommand
                 RolesClaim = parse.GetValue(rolesClaim)!,
                 ViewerRole = parse.GetValue(viewerRole)!,
             };
-            if (options.Problems() is { Count: > 0 } problems) { throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, string.Join("\nerror: ", problems)); }
+            if (options.Problems() is { Count: > 0 } problems) { throw new ApprovalsFailure(ExitCode.CouldNotRun, string.Join("\npolicystreams: ", problems)); }
             var client = new HoldClientOptions
             {
                 Topics = Topics(parse.GetValue(topics), parse.GetValue(policies)),
@@ -80,11 +82,11 @@ internal static class ApprovalServiceCommand
         }
         catch (IOException refused)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"The service cannot listen on {options.Address}: {refused.Message}", "Name another address with --http.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"The service cannot listen on {options.Address}: {refused.Message}", "Name another address with --http.");
         }
         catch (CryptographicException refused)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--tls-certificate` cannot be used: {refused.Message}", "A PEM file with the certificate and its key is expected, or the key in --tls-key.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`--tls-certificate` cannot be used: {refused.Message}", "A PEM file with the certificate and its key is expected, or the key in --tls-key.");
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -102,43 +104,46 @@ internal static class ApprovalServiceCommand
 
     private static List<HoldTopics> Topics(string? names, string? folder)
     {
-        if (names is null == folder is null) { throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "Name the bindings to serve by `--topics` or by `--policies`, one of the two."); }
+        if (names is null == folder is null) { throw new ApprovalsFailure(ExitCode.CouldNotRun, "Name the bindings to serve by `--topics` or by `--policies`, one of the two."); }
         var topics = new List<HoldTopics>();
         if (names is not null)
         {
             foreach (string name in names.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             {
-                topics.Add(HoldTopics.TryParse(name, out string? error) ?? throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--topics` {error}"));
+                topics.Add(HoldTopics.TryParse(name, out string? error) ?? throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`--topics` {error}"));
             }
         }
         else
         {
             topics.AddRange(Load(folder!).Bindings.Select(binding => new HoldTopics(binding.Topics.State, binding.Topics.Approvals)));
         }
-        if (topics.Count == 0) { throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`{(names is null ? "--policies" : "--topics")}` names no binding."); }
+        if (topics.Count == 0) { throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`{(names is null ? "--policies" : "--topics")}` names no binding."); }
         return topics.DistinctBy(topic => topic.State).Count() == topics.Count
             ? topics
-            : throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "A state topic is named twice.");
+            : throw new ApprovalsFailure(ExitCode.CouldNotRun, "A state topic is named twice.");
     }
 
     private static PolicySet Load(string folder)
     {
-        if (!Directory.Exists(folder)) { throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"`--policies` {folder} is not a folder."); }
-        PolicyFile[] files = [.. Directory.EnumerateFiles(folder)
-            .Where(path => Path.GetExtension(path) is ".yaml" or ".yml" && !Path.GetFileNameWithoutExtension(path).EndsWith(".tests", StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal).Select(path => new PolicyFile(path, TextFile.Read(path, "--policies", 4 * 1024 * 1024)))];
-        PolicyLoad load = PolicySet.Load(files);
-        return load.Set ?? throw new ApprovalsFailure(
-            ApprovalsFailure.CouldNotRun, $"The policies of {folder} do not load:\n{string.Join('\n', load.Diagnostics.Where(diagnostic => diagnostic.Severity == Severity.Error))}");
+        try
+        {
+            PolicyLoad load = PolicySet.Load(PolicyFolder.Read(folder));
+            return load.Set ?? throw new ApprovalsFailure(
+                ExitCode.Found, $"the policies of `{folder}` do not load\n{string.Join('\n', load.Diagnostics.Where(diagnostic => diagnostic.Severity == Severity.Error))}");
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"--policies: {refused.Message}");
+        }
     }
 
     private static Dictionary<string, string> Kafka(string? bootstrap, string? file)
     {
-        Dictionary<string, string> properties = file is null ? new(StringComparer.Ordinal) : TextFile.ReadProperties(file, "--kafka-config");
+        Dictionary<string, string> properties = ReadKafkaConfig(file);
         if (bootstrap is not null) { properties["bootstrap.servers"] = bootstrap; }
         if (!properties.ContainsKey("bootstrap.servers"))
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "There is no Kafka to go to.", "Name it with --bootstrap, or `bootstrap.servers` in the file of --kafka-config.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, "There is no Kafka to go to.", "Name it with --bootstrap, or `bootstrap.servers` in the file of --kafka-config.");
         }
         try
         {
@@ -147,8 +152,20 @@ internal static class ApprovalServiceCommand
         }
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or KafkaException)
         {
-            throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, $"The Kafka properties are not right: {refused.Message}", "librdkafka's CONFIGURATION.md lists them.");
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"The Kafka properties are not right: {refused.Message}", "librdkafka's CONFIGURATION.md lists them.");
         }
         return properties;
+    }
+
+    private static Dictionary<string, string> ReadKafkaConfig(string? file)
+    {
+        try
+        {
+            return file is null ? new(StringComparer.Ordinal) : RunOptionsReader.ReadKafkaConfig(file).ToDictionary(StringComparer.Ordinal);
+        }
+        catch (StartException refused)
+        {
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, refused.Message);
+        }
     }
 }

@@ -87,12 +87,12 @@ internal static class ApprovalsCommand
     private static Command Keygen()
     {
         var path = new Option<string>("--out") { Description = "Where the private key goes, for the service's --signing-key: readable by its owner only.", HelpName = "FILE", Required = true };
-        var publicPath = new Option<string?>("--public") { Description = "Where the public key goes, a JWK Set for the processor's --approval-keys. Default: FILE.jwks.json.", HelpName = "FILE" };
+        var publicPath = new Option<string?>("--public") { Description = "Where the public key goes, a JWK Set for the processor's --approval-keys. Default: beside it, with the extension .jwks.json.", HelpName = "FILE" };
         var command = new Command("keygen", "Make the approval service's signing key. Nothing is overwritten.") { path, publicPath };
         command.SetAction((parse, _) => ApprovalsFailure.Run(parse, async () =>
         {
             string secret = parse.GetValue(path)!;
-            string shown = parse.GetValue(publicPath) ?? secret + ".jwks.json";
+            string shown = parse.GetValue(publicPath) ?? Path.ChangeExtension(secret, ".jwks.json");
             string keyId = SigningKeyFile.Generate(secret, shown);
             TextWriter output = parse.InvocationConfiguration.Output;
             await output.WriteLineAsync($"{secret}: the private key {keyId}, for `policystreams approval-service --signing-key`.").ConfigureAwait(false);
@@ -131,7 +131,7 @@ internal static class ApprovalsCommand
         private static string Token(string? file)
         {
             string? token = file is not null ? TextFile.Read(file, "--token-file", 65_536) : Environment.GetEnvironmentVariable(TokenVariable);
-            return token?.Trim() ?? throw new ApprovalsFailure(ApprovalsFailure.CouldNotRun, "There is no token.", $"Name a file with --token-file, or set {TokenVariable}.");
+            return token?.Trim() ?? throw new ApprovalsFailure(ExitCode.CouldNotRun, "There is no token.", $"Name a file with --token-file, or set {TokenVariable}.");
         }
     }
 }

@@ -17,8 +17,9 @@ public sealed record HoldState
     /// <summary>Largest state that is read: the masked view of a record of the largest size that a binding may allow, and room for the rest.</summary>
     public const int BytesMax = 64 * 1024 * 1024;
 
-    private const int ListMax = 4096;
-    private const int TextMax = 4096;
+    // The whole is bounded above. A part that a writer may write must never be one that a reader refuses: a task could not be restored from it.
+    private const int ListMax = BytesMax;
+    private const int TextMax = BytesMax;
 
     /// <summary>The decision's id: <c>raw.payments-0-42</c>.</summary>
     public required string Id { get; init; }

@@ -1,3 +1,4 @@
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Evaluation;
 
 namespace PolicyStreams.Rules.Cel;
@@ -6,6 +7,7 @@ namespace PolicyStreams.Rules.Cel;
 public sealed class Condition
 {
     private readonly Node _interpreted;
+    private readonly BoolNode _compiled;
     private readonly int _locals;
 
     /// <summary>Paths of the value that the condition reads, as <see cref="PolicyStreams.Schemas.FieldPath"/> spells them, list and map steps as <c>[*]</c>; sorted.</summary>
@@ -23,15 +25,25 @@ public sealed class Condition
     /// <summary>The boolean sub-expressions that decide which way an evaluation goes, the whole condition first.</summary>
     public IReadOnlyList<ConditionBranch> Branches { get; init; } = [];
 
-    internal Condition(Node interpreted, int locals)
+    internal Condition(Node interpreted, BoolNode compiled, int locals)
     {
+        _compiled = compiled;
         _interpreted = interpreted;
         _locals = locals;
     }
 
-    /// <summary>Evaluates. Never throws on any record.</summary>
+    /// <summary>Boolean parts that have no compiled form and are left to the interpreter. Zero for what evaluates without allocation.</summary>
+    internal int InterpretedParts { get; init; }
+
+    /// <summary>Evaluates. Never throws on any record; allocates nothing where every part is compiled.</summary>
     /// <param name="error"><see cref="EvalError.None"/> unless the result is <see cref="Truth.Error"/>.</param>
-    public Truth Evaluate(ref ConditionInput input, out EvalError error) => Interpret(ref input, null, out error);
+    public Truth Evaluate(ref ConditionInput input, out EvalError error)
+    {
+        CompiledState state = default;
+        Truth truth = _compiled.Eval(ref input, ref state);
+        error = truth == Truth.Error ? state.Error : EvalError.None;
+        return truth;
+    }
 
     /// <summary>Evaluates by the interpreter and marks in <paramref name="coverage"/> which way each branch went. For policy tests, not for the record path.</summary>
     public Truth Evaluate(ref ConditionInput input, BranchCoverage coverage, out EvalError error) => Interpret(ref input, coverage, out error);
@@ -47,7 +59,7 @@ public sealed class Condition
             bool => EvalError.None,
             ErrorValue failed => failed.Code,
             null => EvalError.NullUse,
-            _ => EvalError.NotBool,
+            _ => EvalError.Type,
         };
         return value is bool flag ? (flag ? Truth.True : Truth.False) : Truth.Error;
     }

@@ -1,4 +1,5 @@
 using PolicyStreams.Rules.Cel.Checking;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
@@ -73,13 +74,21 @@ public sealed class ConditionCompiler
             return null;
         }
 
+        var notes = new List<CelDiagnostic>();
+        int before = found.Count;
+        new ConditionLint(_environment, source, found, notes).Run(expr);
+        if (found.Count > before) { return null; }
         var paths = new CapturePaths(ValueType, Root);
         var planner = new Planner(_environment, paths, _record);
         Node node = planner.PlanWhole(expr);
-        return new Condition(node, locals)
+        var compiler = new TypedCompiler(paths, part => new Planner(_environment, paths, _record).Plan(part), locals);
+        BoolNode compiled = compiler.Bool(expr);
+        return new Condition(node, compiled, locals)
         {
+            InterpretedParts = compiler.Interpreted,
             FieldsRead = [.. paths.Read],
             ReadsKey = planner.ReadsKey,
+            Notes = notes,
             Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
             Canonical = CelPrinter.Print(expr),
         };

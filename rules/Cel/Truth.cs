@@ -33,8 +33,6 @@ public enum EvalError : byte
     NumberRange,
     /// <summary>More work or memory than one evaluation may take.</summary>
     TooLarge,
-    /// <summary>The expression's result is not a bool.</summary>
-    NotBool,
     /// <summary>A map literal with the same key twice.</summary>
     DuplicateKey,
 }
@@ -59,7 +57,6 @@ public static class EvalErrors
         EvalError.KeyFormat => "key-format",
         EvalError.NumberRange => "number-range",
         EvalError.TooLarge => "too-large",
-        EvalError.NotBool => "not-bool",
         EvalError.DuplicateKey => "duplicate-key",
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Not an evaluation error."),
     };

@@ -37,7 +37,7 @@ internal sealed class KeyCodec
     public CompiledMask[] Masks { get; }
 
     /// <summary>Decodes keys for conditions; null where the key's bytes speak for themselves.</summary>
-    public KeyReader? Reader { get; }
+    public Cel.KeyReader? Reader { get; }
 
     /// <summary>The program that finds masked fields in a key, and where its payload begins. False for a key that is not of its format.</summary>
     public bool TryProgram(ReadOnlySpan<byte> key, out RecordProgram program, out int start)

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Unicode;
 using PolicyStreams.Schemas.Capture;
@@ -11,8 +12,6 @@ namespace PolicyStreams.Schemas.Avro;
 /// <summary>A zig-zag number that was read, and where the next byte is; a negative <paramref name="Next"/> is an outcome negated.</summary>
 internal readonly record struct AvroNumber(long Value, int Next)
 {
-    public static AvroNumber Bad(DecodeOutcome outcome) => new(0, -(int)outcome);
-
     public DecodeOutcome Outcome => (DecodeOutcome)(-Next);
 }
 
@@ -21,33 +20,23 @@ internal static class AvroBytes
 {
     private const ulong StopBits = 0x8080_8080_8080_8080;
 
+    /// <summary>A long: at most 10 bytes, 64 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static AvroNumber ReadLong(ref byte data, int pos, int length)
     {
         if ((uint)pos < (uint)length)
         {
             uint first = Unsafe.Add(ref data, pos);
-            if (first < 0x80) { return new AvroNumber((first >> 1) ^ -(int)(first & 1), pos + 1); }
+            if (first < 0x80) { return new AvroNumber((int)(first >> 1) ^ -(int)(first & 1), pos + 1); }
         }
 
-        return ReadLongSlow(ref data, pos, length);
+        long value = ReadLongSlow(ref data, pos, length, out int next);
+        return new AvroNumber(value, next);
     }
 
-    /// <summary>An int: at most 5 bytes, 32 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static AvroNumber ReadInt(ref byte data, int pos, int length)
-    {
-        if ((uint)pos < (uint)length)
-        {
-            uint first = Unsafe.Add(ref data, pos);
-            if (first < 0x80) { return new AvroNumber((first >> 1) ^ -(int)(first & 1), pos + 1); }
-        }
-
-        return ReadIntSlow(ref data, pos, length);
-    }
-
+    /// <summary>A long of any length. <paramref name="next"/> is where the next byte is, or the outcome negated.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static AvroNumber ReadLongSlow(ref byte data, int pos, int length)
+    public static long ReadLongSlow(ref byte data, int pos, int length, out int next)
     {
         if (length - pos >= 8 && Bmi2.X64.IsSupported && BitConverter.IsLittleEndian)
         {
@@ -57,37 +46,49 @@ internal static class AvroBytes
             {
                 int bits = BitOperations.TrailingZeroCount(stop) + 1;
                 ulong raw = Bmi2.X64.ParallelBitExtract(word & (stop ^ (stop - 1)), ~StopBits);
-                return new AvroNumber((long)(raw >> 1) ^ -(long)(raw & 1), pos + (bits >> 3));
+                next = pos + (bits >> 3);
+                return (long)(raw >> 1) ^ -(long)(raw & 1);
             }
         }
 
         ulong value = 0;
         for (int shift = 0; shift <= 63; shift += 7)
         {
-            if ((uint)pos >= (uint)length) { return AvroNumber.Bad(DecodeOutcome.Truncated); }
+            if ((uint)pos >= (uint)length) { return Bad(DecodeOutcome.Truncated, out next); }
             uint part = Unsafe.Add(ref data, pos++);
-            if (shift == 63 && part > 1) { return AvroNumber.Bad(DecodeOutcome.BadVarint); }
+            if (shift == 63 && part > 1) { return Bad(DecodeOutcome.BadVarint, out next); }
             value |= (ulong)(part & 0x7F) << shift;
-            if (part < 0x80) { return new AvroNumber((long)(value >> 1) ^ -(long)(value & 1), pos); }
+            if (part >= 0x80) { continue; }
+            next = pos;
+            return (long)(value >> 1) ^ -(long)(value & 1);
         }
 
-        return AvroNumber.Bad(DecodeOutcome.BadVarint);
+        return Bad(DecodeOutcome.BadVarint, out next);
     }
 
+    /// <summary>An int: at most 5 bytes, 32 bits. <paramref name="next"/> as of <see cref="ReadLongSlow"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static AvroNumber ReadIntSlow(ref byte data, int pos, int length)
+    public static long ReadIntSlow(ref byte data, int pos, int length, out int next)
     {
         uint value = 0;
         for (int shift = 0; shift <= 28; shift += 7)
         {
-            if ((uint)pos >= (uint)length) { return AvroNumber.Bad(DecodeOutcome.Truncated); }
+            if ((uint)pos >= (uint)length) { return Bad(DecodeOutcome.Truncated, out next); }
             uint part = Unsafe.Add(ref data, pos++);
-            if (shift == 28 && part > 0x0F) { return AvroNumber.Bad(DecodeOutcome.BadVarint); }
+            if (shift == 28 && part > 0x0F) { return Bad(DecodeOutcome.BadVarint, out next); }
             value |= (part & 0x7F) << shift;
-            if (part < 0x80) { return new AvroNumber((int)(value >> 1) ^ -(int)(value & 1), pos); }
+            if (part >= 0x80) { continue; }
+            next = pos;
+            return (int)(value >> 1) ^ -(int)(value & 1);
         }
 
-        return AvroNumber.Bad(DecodeOutcome.BadVarint);
+        return Bad(DecodeOutcome.BadVarint, out next);
+    }
+
+    private static long Bad(DecodeOutcome outcome, out int next)
+    {
+        next = -(int)outcome;
+        return 0;
     }
 
     /// <summary>Reads a number of a value that a walk has found good.</summary>
@@ -103,14 +104,15 @@ internal static class AvroBytes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsUtf8(ref byte start, int length)
     {
-        if (length is >= 8 and <= 32)
+        if (length is >= 16 and <= 64)
+        {
+            Vector128<byte> bits = Vector128.LoadUnsafe(ref start) | Vector128.LoadUnsafe(ref start, (nuint)(length - 16));
+            if (length > 32) { bits |= Vector128.LoadUnsafe(ref start, 16) | Vector128.LoadUnsafe(ref start, (nuint)(length - 32)); }
+            if (bits.ExtractMostSignificantBits() == 0) { return true; }
+        }
+        else if (length is >= 8 and < 16)
         {
             ulong bits = Unsafe.ReadUnaligned<ulong>(ref start) | Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref start, length - 8));
-            if (length > 16)
-            {
-                bits |= Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref start, 8)) | Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref start, length - 16));
-            }
-
             if ((bits & StopBits) == 0) { return true; }
         }
         else if (length < 8)

@@ -92,6 +92,7 @@ internal sealed partial class AvroProgram : RecordProgram
         ref byte data = ref MemoryMarshal.GetReference(state.Value);
         int length = state.Value.Length;
         int pos = state.Pos;
+        int next;
         Slot[] slots = state.Frame.Slots;
         ref AvroOp ops = ref MemoryMarshal.GetArrayDataReference(_ops);
         while (true)
@@ -107,16 +108,16 @@ internal sealed partial class AvroProgram : RecordProgram
                 }
                 else
                 {
-                    AvroNumber number = AvroBytes.ReadInt(ref data, pos, length);
-                    if (number.Next < 0) { return number.Outcome; }
-                    if ((ulong)number.Value > 1) { return DecodeOutcome.BadIndex; }
-                    index = (uint)number.Value;
-                    pos = number.Next;
+                    long number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
+                    if (next < 0) { return (DecodeOutcome)(-next); }
+                    if ((ulong)number > 1) { return DecodeOutcome.BadIndex; }
+                    index = (uint)number;
+                    pos = next;
                 }
 
                 if (index == op.Null - 1u)
                 {
-                    if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Null }; }
+                    if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Null, 0, 0); }
                     pc = op.Next;
                     continue;
                 }
@@ -129,7 +130,7 @@ internal sealed partial class AvroProgram : RecordProgram
                     return DecodeOutcome.Decoded;
 
                 case AvroOpCode.Null:
-                    if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Null }; }
+                    if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Null, 0, 0); }
                     continue;
 
                 case AvroOpCode.Boolean:
@@ -137,25 +138,47 @@ internal sealed partial class AvroProgram : RecordProgram
                         if ((uint)pos >= (uint)length) { return DecodeOutcome.Truncated; }
                         uint b = Unsafe.Add(ref data, pos++);
                         if (b > 1) { return DecodeOutcome.BadIndex; }
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Bool, Bits = b }; }
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Bool, b, 0); }
                         continue;
                     }
 
                 case AvroOpCode.Int:
                     {
-                        AvroNumber number = AvroBytes.ReadInt(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Int, Bits = number.Value }; }
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Int, number, 0); }
                         continue;
                     }
 
                 case AvroOpCode.Long:
                     {
-                        AvroNumber number = AvroBytes.ReadLong(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Int, Bits = number.Value }; }
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadLongSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Int, number, 0); }
                         continue;
                     }
 
@@ -165,7 +188,7 @@ internal sealed partial class AvroProgram : RecordProgram
                         if (op.Slot >= 0)
                         {
                             double number = BitConverter.UInt32BitsToSingle(Little32(ref Unsafe.Add(ref data, pos)));
-                            slots[row + op.Slot] = new Slot { Kind = ValueKind.Double, Bits = BitConverter.DoubleToInt64Bits(number) };
+                            Put(ref slots[row + op.Slot], ValueKind.Double, BitConverter.DoubleToInt64Bits(number), 0);
                         }
 
                         pos += 4;
@@ -175,48 +198,81 @@ internal sealed partial class AvroProgram : RecordProgram
                 case AvroOpCode.Double:
                     {
                         if (length - pos < 8) { return DecodeOutcome.Truncated; }
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Double, Bits = (long)Little64(ref Unsafe.Add(ref data, pos)) }; }
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Double, (long)Little64(ref Unsafe.Add(ref data, pos)), 0); }
                         pos += 8;
                         continue;
                     }
 
                 case AvroOpCode.String:
                     {
-                        AvroNumber number = AvroBytes.ReadLong(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if ((ulong)number.Value > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
-                        int size = (int)number.Value;
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadLongSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if ((ulong)number > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
+                        int size = (int)number;
                         if (!AvroBytes.IsUtf8(ref Unsafe.Add(ref data, pos), size)) { return DecodeOutcome.BadUtf8; }
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.String, Bits = pos, Aux = size }; }
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.String, pos, size); }
                         pos += size;
                         continue;
                     }
 
                 case AvroOpCode.Bytes:
                     {
-                        AvroNumber number = AvroBytes.ReadLong(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if ((ulong)number.Value > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
-                        int size = (int)number.Value;
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadLongSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if ((ulong)number > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
+                        int size = (int)number;
                         if (op.Arg > 0 && !AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, size), op.Arg)) { return DecodeOutcome.Invalid; }
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = op.Arg > 0 ? ValueKind.Decimal : ValueKind.Bytes, Bits = pos, Aux = size, Node = op.Node }; }
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], op.Arg > 0 ? ValueKind.Decimal : ValueKind.Bytes, pos, size, SlotSource.Record, op.Node); }
                         pos += size;
                         continue;
                     }
 
                 case AvroOpCode.Enum:
                     {
-                        AvroNumber number = AvroBytes.ReadInt(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
                         int[] table = _enums[op.Arg];
-                        if ((ulong)number.Value >= (ulong)(table.Length >> 1)) { return DecodeOutcome.BadIndex; }
+                        if ((ulong)number >= (ulong)(table.Length >> 1)) { return DecodeOutcome.BadIndex; }
                         if (op.Slot >= 0)
                         {
-                            int at = (int)number.Value << 1;
-                            slots[row + op.Slot] = new Slot { Kind = ValueKind.String, Bits = table[at], Aux = table[at + 1], Source = SlotSource.Constant };
+                            int at = (int)number << 1;
+                            Put(ref slots[row + op.Slot], ValueKind.String, table[at], table[at + 1], SlotSource.Constant);
                         }
 
                         continue;
@@ -224,7 +280,7 @@ internal sealed partial class AvroProgram : RecordProgram
 
                 case AvroOpCode.Fixed:
                     if (length - pos < op.Arg) { return DecodeOutcome.Truncated; }
-                    if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Bytes, Bits = pos, Aux = op.Arg }; }
+                    if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Bytes, pos, op.Arg); }
                     pos += op.Arg;
                     continue;
 
@@ -233,24 +289,35 @@ internal sealed partial class AvroProgram : RecordProgram
                         AvroType type = _nodes[op.Node].Type;
                         if (length - pos < type.Size) { return DecodeOutcome.Truncated; }
                         if (!AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, type.Size), type.Precision)) { return DecodeOutcome.Invalid; }
-                        if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Decimal, Bits = pos, Aux = type.Size, Node = op.Node }; }
+                        if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Decimal, pos, type.Size, SlotSource.Record, op.Node); }
                         pos += type.Size;
                         continue;
                     }
 
                 case AvroOpCode.FixedUuid:
                     if (length - pos < 16) { return DecodeOutcome.Truncated; }
-                    if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.String, Bits = Scratch(state.Frame, state.Value.Slice(pos, 16)), Aux = 36, Source = SlotSource.Scratch }; }
+                    if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.String, Scratch(state.Frame, state.Value.Slice(pos, 16)), 36, SlotSource.Scratch); }
                     pos += 16;
                     continue;
 
                 case AvroOpCode.Date:
                 case AvroOpCode.TimeMillis:
                     {
-                        AvroNumber number = AvroBytes.ReadInt(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if (!Time(op.Code, number.Value, out slots[row + op.Slot])) { return DecodeOutcome.NumberRange; }
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if (!Time(op.Code, number, out slots[row + op.Slot])) { return DecodeOutcome.NumberRange; }
                         continue;
                     }
 
@@ -259,26 +326,48 @@ internal sealed partial class AvroProgram : RecordProgram
                 case AvroOpCode.TimestampNanos:
                 case AvroOpCode.TimeMicros:
                     {
-                        AvroNumber number = AvroBytes.ReadLong(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
-                        if (!Time(op.Code, number.Value, out slots[row + op.Slot])) { return DecodeOutcome.NumberRange; }
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadLongSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
+                        if (!Time(op.Code, number, out slots[row + op.Slot])) { return DecodeOutcome.NumberRange; }
                         continue;
                     }
 
                 case AvroOpCode.Record:
                     if (depth + op.Arg > _depthMax) { return DecodeOutcome.TooDeep; }
-                    if (op.Slot >= 0) { slots[row + op.Slot] = new Slot { Kind = ValueKind.Record }; }
+                    if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Record, 0, 0); }
                     continue;
 
                 case AvroOpCode.Union:
                     {
-                        AvroNumber number = AvroBytes.ReadInt(ref data, pos, length);
-                        if (number.Next < 0) { return number.Outcome; }
-                        pos = number.Next;
+                        long number;
+                        uint first;
+                        if ((uint)pos < (uint)length && (first = Unsafe.Add(ref data, pos)) < 0x80)
+                        {
+                            number = (int)(first >> 1) ^ -(int)(first & 1);
+                            pos++;
+                        }
+                        else
+                        {
+                            number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
+                            if (next < 0) { return (DecodeOutcome)(-next); }
+                            pos = next;
+                        }
+
                         int[] table = _jumps[op.Arg];
-                        if ((ulong)number.Value >= (ulong)table.Length) { return DecodeOutcome.BadIndex; }
-                        pc = table[(int)number.Value];
+                        if ((ulong)number >= (ulong)table.Length) { return DecodeOutcome.BadIndex; }
+                        pc = table[(int)number];
                         continue;
                     }
 
@@ -518,8 +607,20 @@ internal sealed partial class AvroProgram : RecordProgram
             _ => (AvroLogical.TimeMicros, ValueKind.Duration),
         };
         (long seconds, int nanos) = AvroTime.Split(logical, value);
-        slot = new Slot { Kind = kind, Bits = seconds, Aux = nanos };
+        slot = default;
+        Put(ref slot, kind, seconds, nanos);
         return kind == ValueKind.Duration || AvroTime.InRange(seconds);
+    }
+
+    // Field by field: built whole and then copied, a slot would be read back before its parts are written.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(ref Slot slot, ValueKind kind, long bits, int aux, SlotSource source = SlotSource.Record, ushort node = 0)
+    {
+        slot.Bits = bits;
+        slot.Aux = aux;
+        slot.Kind = kind;
+        slot.Source = source;
+        slot.Node = node;
     }
 
     private static uint Little32(ref byte at)

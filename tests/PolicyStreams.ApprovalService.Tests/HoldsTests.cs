@@ -81,7 +81,7 @@ public sealed class HoldsTests(Service service) : IClassFixture<Service>
     [Theory]
     [InlineData("limit=0", "limit-range")]
     [InlineData("limit=501", "limit-range")]
-    [InlineData("limit=x", "body-malformed")]
+    [InlineData("limit=x", "query-malformed")]
     [InlineData("after=!!", "after-unknown")]
     [InlineData("after=AAAA", "after-unknown")]
     public async Task List_BadQuery_IsAProblem(string query, string code) => Assert.Equal(code, await Service.Problem(await service.Get("/holds?" + query, Token()), 400));

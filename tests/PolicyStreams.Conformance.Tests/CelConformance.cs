@@ -70,7 +70,7 @@ public sealed class CelConformance(ITestOutputHelper output)
         if (test.TryGetProperty("typedResult", out JsonElement typed) && typed.TryGetProperty("deducedType", out JsonElement deduced))
         {
             CelType wanted = TypeOf(deduced);
-            if (expr.Type.ToString() != wanted.ToString()) { return $"type {expr.Type}, not {wanted}"; }
+            if (expr.Type.OrNull(false).ToString() != wanted.ToString()) { return $"type {expr.Type}, not {wanted}"; }
         }
 
         if (Flag(test, "checkOnly")) { return null; }
@@ -84,6 +84,10 @@ public sealed class CelConformance(ITestOutputHelper output)
         if (result is ErrorValue error) { return $"fails with {EvalErrors.Code(error.Code)}"; }
         JsonElement value = test.TryGetProperty("value", out JsonElement given) ? given
             : typed.ValueKind == JsonValueKind.Object && typed.TryGetProperty("result", out JsonElement typedValue) ? typedValue : default;
+        // Two expected values were made by a tool that does not know protobuf's text escape `\?`: in cel-spec's file they are a question mark alone.
+        bool misread = test.GetProperty("section").GetString() == "bytes_literals" && test.GetProperty("name").GetString()!.EndsWith("quoted_unescaped_punctuation", StringComparison.Ordinal)
+            && value.GetRawText().Contains("IFw/ICIgJyBgIA==", StringComparison.Ordinal);
+        if (misread) { return Same(" ? \" ' ` "u8.ToArray(), result) ? null : $"{Spell(result)}, not the text of the specification"; }
         object? expected = value.ValueKind == JsonValueKind.Undefined ? true : ValueOf(value);
         return Same(expected, result) ? null : $"{Spell(result)}, not {Spell(expected)}";
     }

@@ -164,6 +164,9 @@ internal sealed class TypeInference
 
     private static CelType MostGeneral(CelType left, CelType right)
     {
+        // Null is assignable to some types without a nullable form of their own (optionals, timestamps): the other type says more.
+        if (left.Kind == CelKind.Null && right.Kind is not (CelKind.Dyn or CelKind.Param)) { return right.OrNull(); }
+        if (right.Kind == CelKind.Null && left.Kind is not (CelKind.Dyn or CelKind.Param)) { return left.OrNull(); }
         CelType general = IsAsGeneral(left, right) ? left : right;
         return left.Nullable || right.Nullable ? general.OrNull() : general;
     }

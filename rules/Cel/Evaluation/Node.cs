@@ -193,8 +193,9 @@ internal sealed class HasNode(Node operand, string field) : Node
 
         if (value is ErrorValue) { return value; }
         object? found = SelectNode.Field(value, field);
-        return found is ErrorValue { Code: EvalError.NoSuchField or EvalError.NoSuchKey } ? Values.False
-            : found is ErrorValue ? found : Values.Boxed(found is not null);
+        if (found is not ErrorValue failed) { return Values.Boxed(found is not null); }
+        // A header that is repeated is there, though reading it fails.
+        return failed.Code is EvalError.NoSuchField or EvalError.NoSuchKey or EvalError.NullUse ? Values.False : value is MapValue ? Values.True : failed;
     }
 }
 
@@ -233,6 +234,12 @@ internal sealed class CallNode(IReadOnlyList<Overload> overloads, bool member, N
 
         return true;
     }
+}
+
+/// <summary>Fails where the value is null.</summary>
+internal sealed class NotNullNode(Node inner) : Node
+{
+    public override object? Eval(ref ConditionInput input, EvalState state) => inner.Eval(ref input, state) ?? ErrorValue.NullUse;
 }
 
 /// <summary><c>a.or(b)</c> and <c>a.orValue(b)</c>: b only where it is needed.</summary>

@@ -79,12 +79,30 @@ internal sealed class Planner(CelEnvironment environment, CapturePaths? capture,
     {
         if (capture is not null && Captured(call) is { } node) { return node; }
         Node[] args = call.Function == Operators.Not ? [Branch(call.Children[0])] : [.. call.Operands.ToArray().Select(Plan)];
+        GuardNulls(call, args);
         if (call.ResolvedMember && args.Length == 2 && call.Function is "or" or "orValue") { return new OrNode(args[0], args[1], call.Function == "orValue"); }
         if (call.ResolvedName == "headerValues" && args.Length == 1 && record is not null) { return new HeaderValuesNode(args[0]); }
         return environment.Functions.Find(call.ResolvedName) is { } overloads
             ? new CallNode(overloads, call.ResolvedMember, args, call.ResolvedName is "branch" or "dyn")
             : new FailNode(ErrorValue.Type);
     }
+
+    // A null of a nullable type fails where it is used, `== null` and what takes any value aside: also in a comparison, which CEL would call false.
+    private void GuardNulls(CallExpr call, Node[] args)
+    {
+        bool equality = call.Function is Operators.Equal or Operators.NotEqual;
+        if (equality && (IsNull(call.Children[0]) || IsNull(call.Children[1]))) { return; }
+        IReadOnlyList<Overload>? overloads = environment.Functions.Find(call.ResolvedName);
+        for (int i = 0; i < args.Length; i++)
+        {
+            if (!call.Operands[i].Type.Nullable) { continue; }
+            bool takesAny = !(equality || (call.Function == Operators.In && i == 0))
+                && (overloads?.Any(o => o.Member == call.ResolvedMember && o.Takes(args.Length) && o.Signature[Math.Min(i, o.Arity - 1)].Kind is CelKind.Param or CelKind.Dyn) ?? true);
+            if (!takesAny) { args[i] = new NotNullNode(args[i]); }
+        }
+    }
+
+    private static bool IsNull(Expr expr) => expr is ConstExpr { Value: null } || expr.Type.Kind == CelKind.Null;
 
     // What wants less of a captured value than the whole.
     private Node? Captured(CallExpr call)

@@ -68,7 +68,7 @@ internal sealed class RecordVariableNode(RecordVariable variable, SchemaType typ
             }
 
             map[name] = name.EndsWith('\0') ? ErrorValue.Of(EvalError.HeaderText)
-                : headers.IsNull(i) ? null
+                : headers.IsNull(i) ? ErrorValue.NullUse
                 : RecordReads.Utf8(headers.Value(i)) ?? (object)ErrorValue.Of(EvalError.HeaderText);
         }
 

@@ -209,7 +209,7 @@ internal static class Values
         {
             case (long a, long b): return a.CompareTo(b);
             case (ulong a, ulong b): return a.CompareTo(b);
-            case (double a, double b): return double.IsNaN(a) || double.IsNaN(b) ? null : a < b ? -1 : a > b ? 1 : 0;
+            case (double a, double b): return CompareDoubles(a, b);
             case (long a, ulong b): return a < 0 ? -1 : ((ulong)a).CompareTo(b);
             case (ulong a, long b): return b < 0 ? 1 : a.CompareTo((ulong)b);
             case (double a, long b): return -CompareIntDouble(b, a);
@@ -222,26 +222,12 @@ internal static class Values
         }
     }
 
-    /// <summary>Exact: 2^53 + 1 is not equal to the double 2^53.</summary>
-    public static int? CompareIntDouble(long left, double right)
-    {
-        if (double.IsNaN(right)) { return null; }
-        if (right >= 9223372036854775808.0) { return -1; }
-        if (right < -9223372036854775808.0) { return 1; }
-        long whole = (long)right;
-        int order = left.CompareTo(whole);
-        return order != 0 ? order : 0.0.CompareTo(right - whole);
-    }
+    /// <summary>The integer as the nearest double, as cel-spec's cases want it: 2^63 - 1 equals the double 2^63.</summary>
+    public static int? CompareIntDouble(long left, double right) => CompareDoubles(left, right);
 
-    public static int? CompareUIntDouble(ulong left, double right)
-    {
-        if (double.IsNaN(right)) { return null; }
-        if (right >= 18446744073709551616.0) { return -1; }
-        if (right < 0) { return 1; }
-        ulong whole = (ulong)right;
-        int order = left.CompareTo(whole);
-        return order != 0 ? order : 0.0.CompareTo(right - whole);
-    }
+    public static int? CompareUIntDouble(ulong left, double right) => CompareDoubles(left, right);
+
+    private static int? CompareDoubles(double left, double right) => double.IsNaN(left) || double.IsNaN(right) ? null : left < right ? -1 : left > right ? 1 : 0;
 
     public static int? CompareDecimalDouble(DecimalValue left, double right)
     {

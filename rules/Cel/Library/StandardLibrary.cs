@@ -97,7 +97,7 @@ internal static partial class StandardLibrary
         table.Add(Operators.Negate, "(duration)duration", a => CelTime.Negate((Duration)a[0]!));
         table.Add(Operators.In, "(A, list<A>)bool", a => In(a[0], (List<object?>)a[1]!));
         table.Add(Operators.In, "(A, map<A, B>)bool", a => Bool(Values.TryGet((MapValue)a[1]!, Values.Unwrap(a[0]), out _)));
-        table.Add(Operators.Index, "(list<A>, int)A; (list<dyn>, dyn)dyn", a => ListAt((List<object?>)a[0]!, a[1]));
+        table.Add(Operators.Index, "(list<A>, int)A; (list<A>, uint)A; (list<A>, double)A", a => ListAt((List<object?>)a[0]!, a[1]));
         table.Add(Operators.Index, "(map<A, B>, A)B", a => MapAt((MapValue)a[0]!, a[1]));
         // A constant number of another type is still the key: {1: 'a'}[1.0].
         table.Add(Operators.Index, "(map<int, B>, double)B; (map<int, B>, uint)B; (map<uint, B>, double)B; (map<uint, B>, int)B", a => MapAt((MapValue)a[0]!, a[1]));

@@ -1,26 +1,196 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Text.RegularExpressions;
+using System.Text;
 
 namespace PolicyStreams.Rules.Cel.Patterns;
 
-/// <summary>A regular expression with RE2's syntax and meaning.</summary>
+/// <summary>
+/// A regular expression with RE2's syntax and meaning, over UTF-8: search anywhere, `$` is the end of the text, `\d`, `\w`, and `\b` are ASCII.
+/// Patterns of a bounded number of states run from a table, a byte a step; others by their automaton. Both are linear in the text, and allocate nothing
+/// (but the automaton's scratch, which is kept). Immutable, thread-safe.
+/// </summary>
 internal sealed class Re2
 {
-    private readonly Regex _regex;
+    private const int StatesMax = 1024;
+    private const int WorkMax = 4_000_000;
+    private const ushort Dead = 0;
+    private const ushort Matched = 1;
 
-    private Re2(Regex regex) => _regex = regex;
+    private static readonly ConcurrentDictionary<string, Re2> Cache = new(StringComparer.Ordinal);
 
-    public static bool TryGet(string pattern, [NotNullWhen(true)] out Re2? compiled) => TryParse(pattern, out compiled, out _);
+    private readonly Re2Program _program;
+    private readonly bool _tabled;
+    private readonly byte[] _classOf = new byte[256];
+    private readonly byte[] _prefix;
+    private readonly int _classes;
+    private ushort[] _table = [];
+    private bool[] _atEnd = [];
+    private Re2Matcher? _spare;
 
+    private Re2(Re2Node root)
+    {
+        _program = Re2Program.Compile(root);
+        _prefix = _program.LooksAround || _program.Anchored ? [] : Prefix(root);
+        _classes = Classify(out byte[] samples);
+        _tabled = Build(samples);
+    }
+
+    /// <summary>True where the pattern runs from a table.</summary>
+    internal bool IsTabled => _tabled;
+
+    /// <summary>The compiled pattern, from a bounded cache; false where it is no pattern of RE2's.</summary>
+    public static bool TryGet(string pattern, [NotNullWhen(true)] out Re2? compiled)
+    {
+        if (Cache.TryGetValue(pattern, out compiled)) { return true; }
+        if (!TryParse(pattern, out compiled, out _)) { return false; }
+        if (Cache.Count < 1000) { Cache[pattern] = compiled; }
+        return true;
+    }
+
+    /// <summary>Compiles a pattern. Bounded in time and memory.</summary>
+    /// <param name="mistake">What is wrong with it, in a few words.</param>
     public static bool TryParse(string pattern, [NotNullWhen(true)] out Re2? compiled, [NotNullWhen(false)] out string? mistake)
     {
         compiled = null;
         mistake = null;
-        try { compiled = new Re2(new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)); }
-        catch (ArgumentException) { mistake = "not a pattern"; }
-        catch (NotSupportedException) { mistake = "not a pattern"; }
+        try { compiled = new Re2(Re2Parser.Parse(pattern)); }
+        catch (Re2Exception refused) { mistake = refused.Message; }
         return compiled is not null;
     }
 
-    public bool IsMatch(string text) => _regex.IsMatch(text);
+    public bool IsMatch(string text)
+    {
+        if (text.Length > 256) { return IsMatch(Encoding.UTF8.GetBytes(text)); }
+        Span<byte> utf8 = stackalloc byte[768];
+        return IsMatch(utf8[..Encoding.UTF8.GetBytes(text, utf8)]);
+    }
+
+    /// <summary>True where the pattern matches anywhere in the text.</summary>
+    public bool IsMatch(ReadOnlySpan<byte> utf8)
+    {
+        if (_prefix.Length > 0)
+        {
+            int start = utf8.IndexOf(_prefix);
+            if (start < 0) { return false; }
+            utf8 = utf8[start..];
+        }
+
+        if (!_tabled) { return RunAutomaton(utf8); }
+        ushort[] table = _table;
+        byte[] classOf = _classOf;
+        int classes = _classes, state = 2;
+        foreach (byte octet in utf8)
+        {
+            state = table[(state * classes) + classOf[octet]];
+            if (state <= Matched) { return state == Matched; }
+        }
+
+        return _atEnd[state];
+    }
+
+    private bool RunAutomaton(ReadOnlySpan<byte> utf8)
+    {
+        Re2Matcher matcher = Interlocked.Exchange(ref _spare, null) ?? new Re2Matcher(_program);
+        bool matches = matcher.IsMatch(utf8);
+        _spare = matcher;
+        return matches;
+    }
+
+    // Text that every match begins with.
+    private static byte[] Prefix(Re2Node root)
+    {
+        var text = new StringBuilder();
+        foreach (Re2Node node in root.Kind == Re2Kind.Concat ? root.Children : [root])
+        {
+            if (node is not { Kind: Re2Kind.Set, Set.Ranges: [(int from, int to)] } || from != to || !Rune.IsValid(from)) { break; }
+            text.Append(new Rune(from));
+        }
+
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    // Bytes that no step tells apart are one class.
+    private int Classify(out byte[] samples)
+    {
+        var starts = new bool[257];
+        starts[0] = true;
+        for (int at = 0; at < _program.Count; at++)
+        {
+            if (_program.Op(at) != Re2Op.Byte) { continue; }
+            (byte from, byte to) = _program.Bytes(at);
+            starts[from] = starts[to + 1] = true;
+        }
+
+        if (_program.LooksAround)
+        {
+            for (int octet = 1; octet < 256; octet++) { starts[octet] |= Re2Matcher.ContextOf((byte)octet) != Re2Matcher.ContextOf((byte)(octet - 1)); }
+        }
+
+        var first = new List<byte>();
+        for (int octet = 0; octet < 256; octet++)
+        {
+            if (starts[octet]) { first.Add((byte)octet); }
+            _classOf[octet] = (byte)(first.Count - 1);
+        }
+
+        samples = [.. first];
+        return first.Count;
+    }
+
+    // States are sets of steps with what stood before them. False where there are too many.
+    private bool Build(byte[] samples)
+    {
+        var matcher = new Re2Matcher(_program);
+        var numbers = new Dictionary<string, ushort>(StringComparer.Ordinal);
+        var states = new List<(int[] Set, Re2Context Previous)> { ([], Re2Context.Edge), ([], Re2Context.Edge) };
+        var table = new List<ushort>(new ushort[2 * _classes]);
+        Number([_program.Start], Re2Context.Edge);
+        var into = new int[_program.Count + 1];
+        long work = 0;
+        for (int state = 2; state < states.Count; state++)
+        {
+            (int[] set, Re2Context previous) = states[state];
+            foreach (byte octet in samples)
+            {
+                work += set.Length + 16;
+                Re2Context next = Re2Matcher.ContextOf(octet);
+                int count = matcher.Step(set, previous, next, octet, into, out bool matched);
+                if (matched)
+                {
+                    table.Add(Matched);
+                    continue;
+                }
+
+                if (!_program.Anchored) { into[count++] = _program.Start; }
+                if (count == 0)
+                {
+                    table.Add(Dead);
+                    continue;
+                }
+
+                table.Add(Number(into[..count], next));
+                if (states.Count > StatesMax || work > WorkMax) { return false; }
+            }
+        }
+
+        _table = [.. table];
+        _atEnd = [.. states.Select((state, i) => i == Matched || (i > Matched && matcher.MatchesAtEnd(state.Set, state.Previous)))];
+        return true;
+
+        ushort Number(int[] set, Re2Context previous)
+        {
+            Array.Sort(set);
+            // Only the start of the text is told from the rest where nothing looks around.
+            if (!_program.LooksAround && previous != Re2Context.Edge) { previous = Re2Context.Other; }
+            var key = new StringBuilder().Append((char)previous);
+            foreach (int at in set) { key.Append((char)(at & 0xFFFF)); }
+            if (!numbers.TryGetValue(key.ToString(), out ushort number))
+            {
+                numbers[key.ToString()] = number = (ushort)states.Count;
+                states.Add((set, previous));
+            }
+
+            return number;
+        }
+    }
 }

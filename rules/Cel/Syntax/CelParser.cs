@@ -224,7 +224,8 @@ internal sealed class CelParser
                 Advance();
                 token = _token;
                 Advance();
-                return Made(new ConstExpr(token.Position, token.Value is ulong magnitude ? unchecked(-(long)magnitude) : -(double)token.Value!));
+                // The casts keep the two apart: without them an int would become a double.
+                return Made(new ConstExpr(token.Position, token.Value is ulong magnitude ? (object)unchecked(-(long)magnitude) : (object)-(double)token.Value!));
             case TokenKind.Int:
                 Advance();
                 return (ulong)token.Value! > long.MaxValue

@@ -14,7 +14,7 @@ public sealed class ApprovalServiceCommandTests : IDisposable
     [InlineData("STATE=APPROVALS", "--authority", "https://id.example.com", "--bootstrap", "b:1", "--topics", "payments")]
     [InlineData("named twice", "--authority", "https://id.example.com", "--bootstrap", "b:1", "--topics", "state.a,state.a")]
     [InlineData("no Kafka", "--authority", "https://id.example.com", "--topics", "state.a")]
-    [InlineData("not a folder", "--authority", "https://id.example.com", "--bootstrap", "b:1", "--policies", "/no/such/folder")]
+    [InlineData("/no/such/folder", "--authority", "https://id.example.com", "--bootstrap", "b:1", "--policies", "/no/such/folder")]
     [InlineData("cannot be read", "--authority", "https://id.example.com", "--bootstrap", "b:1", "--topics", "state.a")]
     public async Task Invoke_UnusableOptions_SaysWhichAndDoesNotStart(string expected, params string[] arguments)
     {
@@ -32,6 +32,16 @@ public sealed class ApprovalServiceCommandTests : IDisposable
         Assert.Equal(2, code);
         Assert.Contains("sasl.pasword", error);
         Assert.DoesNotContain("SECRET", error);
+    }
+
+    [Fact]
+    public async Task Invoke_PolicyWithAnError_IsOneAndSaysWhere()
+    {
+        string file = Path.Combine(_folder, "payments.policy.yaml");
+        await File.WriteAllTextAsync(file, "apiVersion: policystreams/v1\nkind: Policy\nmetadata: { name: payments }\nbindings: 5\n");
+        (int code, string error) = await Run("--authority", "https://id.example.com", "--audience", "a", "--signing-key", "x", "--policies", _folder, "--bootstrap", "b:1");
+        Assert.Equal(1, code);
+        Assert.Contains(file + ":4:", error);
     }
 
     [Fact]

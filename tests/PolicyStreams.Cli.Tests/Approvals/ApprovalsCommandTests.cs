@@ -123,7 +123,7 @@ public sealed class ApprovalsCommandTests(ApprovalsServer server) : IClassFixtur
         ApprovalsServer.Ran ran = await ApprovalsServer.RunAlone("keygen", "--out", secret);
         Assert.Equal((0, ""), (ran.Code, ran.Error));
         using StatementSigner signer = StatementSigner.TryParse(await File.ReadAllTextAsync(secret), out _)!;
-        using StatementVerifier verifier = StatementVerifier.TryParse(await File.ReadAllTextAsync(secret + ".jwks.json"), out _)!;
+        using StatementVerifier verifier = StatementVerifier.TryParse(await File.ReadAllTextAsync(Path.Combine(folder, "approvals.jwks.json")), out _)!;
         Assert.Equal([signer.KeyId], verifier.KeyIds);
         if (!OperatingSystem.IsWindows()) { Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret)); }
 

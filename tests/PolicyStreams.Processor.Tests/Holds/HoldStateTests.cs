@@ -122,6 +122,14 @@ public sealed class HoldStateTests
     }
 
     [Fact]
+    public void TryParse_ProducerOfVeryManyGroups_IsRead()
+    {
+        string[] groups = [.. Enumerable.Range(0, 20_000).Select(i => new string('g', 100) + i)];
+        byte[] bytes = HoldSamples.Bytes(HoldSamples.Hold() with { Principal = new Principal(new string('p', 20_000), groups, "oidc", OwnGroups: true) });
+        Assert.Equal(groups, HoldState.TryParse(bytes, out _)!.Principal.Groups);
+    }
+
+    [Fact]
     public void ToString_State_SaysNoData() => Assert.Equal("raw.payments-0-42", HoldSamples.Hold().ToString());
 
     private static HoldState Any(Random random)

@@ -1,0 +1,193 @@
+namespace PolicyStreams.Rules.Cel.Patterns;
+
+internal enum Re2Op : byte { Byte, Split, Assert, Match }
+
+/// <summary>A non-deterministic automaton over UTF-8 bytes.</summary>
+internal sealed class Re2Program
+{
+    /// <summary>Steps of one pattern: a repetition of large classes beyond it is refused.</summary>
+    public const int SizeMax = 40_000;
+
+    private readonly List<Re2Op> _ops = [];
+    private readonly List<(byte From, byte To)> _bytes = [];
+    private readonly List<(int X, int Y)> _next = [];
+    private readonly List<Re2Kind> _assertions = [];
+
+    private Re2Program()
+    {
+    }
+
+    public int Count => _ops.Count;
+
+    public int Start { get; private set; }
+
+    /// <summary>True where a match can only begin at the start of the text.</summary>
+    public bool Anchored { get; private set; }
+
+    /// <summary>True where `\b` or the ends of lines matter, so that neighbours do.</summary>
+    public bool LooksAround { get; private set; }
+
+    public Re2Op Op(int at) => _ops[at];
+
+    public (byte From, byte To) Bytes(int at) => _bytes[at];
+
+    public (int X, int Y) Next(int at) => _next[at];
+
+    public Re2Kind Assertion(int at) => _assertions[at];
+
+    public static Re2Program Compile(Re2Node root)
+    {
+        var program = new Re2Program();
+        int match = program.Add(Re2Op.Match);
+        program.Start = program.Emit(root, match);
+        program.Anchored = IsAnchored(root);
+        return program;
+    }
+
+    private static bool IsAnchored(Re2Node node) => node.Kind switch
+    {
+        Re2Kind.BeginText => true,
+        Re2Kind.Concat => IsAnchored(node.Children[0]),
+        Re2Kind.Alternate => Array.TrueForAll(node.Children, IsAnchored),
+        Re2Kind.Repeat => node.Min > 0 && IsAnchored(node.Children[0]),
+        _ => false,
+    };
+
+    private int Add(Re2Op op, int x = 0, int y = 0, byte from = 0, byte to = 0, Re2Kind assertion = Re2Kind.Empty)
+    {
+        if (_ops.Count >= SizeMax) { throw new Re2Exception("the pattern is too large once its repetitions are written out"); }
+        _ops.Add(op);
+        _bytes.Add((from, to));
+        _next.Add((x, y));
+        _assertions.Add(assertion);
+        return _ops.Count - 1;
+    }
+
+    // Emits backwards: what comes after is known.
+    private int Emit(Re2Node node, int next)
+    {
+        switch (node.Kind)
+        {
+            case Re2Kind.Empty:
+                return next;
+            case Re2Kind.Set:
+                return EmitSet(node.Set!, next);
+            case Re2Kind.Concat:
+                for (int i = node.Children.Length - 1; i >= 0; i--) { next = Emit(node.Children[i], next); }
+                return next;
+            case Re2Kind.Alternate:
+                int way = Emit(node.Children[^1], next);
+                for (int i = node.Children.Length - 2; i >= 0; i--) { way = Add(Re2Op.Split, Emit(node.Children[i], next), way); }
+                return way;
+            case Re2Kind.Repeat:
+                return EmitRepeat(node, next);
+            default:
+                LooksAround |= node.Kind is not (Re2Kind.BeginText or Re2Kind.EndText);
+                return Add(Re2Op.Assert, next, assertion: node.Kind);
+        }
+    }
+
+    private int EmitRepeat(Re2Node node, int next)
+    {
+        Re2Node inner = node.Children[0];
+        if (node.Max < 0)
+        {
+            int loop = Add(Re2Op.Split, 0, next);
+            _next[loop] = (Emit(inner, loop), next);
+            next = loop;
+        }
+        else
+        {
+            // x{2,4} is xx(x(x)?)?: each optional one leads straight to the end.
+            int end = next;
+            for (int i = node.Min; i < node.Max; i++) { next = Add(Re2Op.Split, Emit(inner, next), end); }
+        }
+
+        for (int i = 0; i < node.Min; i++) { next = Emit(inner, next); }
+        return next;
+    }
+
+    private int EmitSet(CodePointSet set, int next)
+    {
+        int start = -1;
+        // Sequences that end alike share their last bytes.
+        var shared = new Dictionary<(byte, byte, int), int>();
+        foreach ((int from, int to) in set.Ranges)
+        {
+            foreach ((byte From, byte To)[] sequence in Utf8Ranges(from, to))
+            {
+                int at = next;
+                for (int i = sequence.Length - 1; i >= 0; i--)
+                {
+                    var key = (sequence[i].From, sequence[i].To, at);
+                    if (!shared.TryGetValue(key, out int known)) { shared[key] = known = Add(Re2Op.Byte, at, from: sequence[i].From, to: sequence[i].To); }
+                    at = known;
+                }
+
+                start = start < 0 ? at : Add(Re2Op.Split, at, start);
+            }
+        }
+
+        // An empty class matches nothing: a byte that UTF-8 never has.
+        return start < 0 ? Add(Re2Op.Byte, next, from: 0xFF, to: 0xFF) : start;
+    }
+
+    /// <summary>The sequences of byte ranges that spell the code points of a range, surrogates left out.</summary>
+    private static IEnumerable<(byte From, byte To)[]> Utf8Ranges(int from, int to)
+    {
+        var pending = new Stack<(int From, int To)>();
+        pending.Push((from, to));
+        while (pending.TryPop(out (int From, int To) range))
+        {
+            (from, to) = range;
+            if (from > to) { continue; }
+            if (from <= 0xDFFF && to >= 0xD800)
+            {
+                pending.Push((0xE000, to));
+                pending.Push((from, 0xD7FF));
+                continue;
+            }
+
+            int boundary = from <= 0x7F ? 0x7F : from <= 0x7FF ? 0x7FF : from <= 0xFFFF ? 0xFFFF : CodePointSet.Last;
+            if (to > boundary)
+            {
+                pending.Push((boundary + 1, to));
+                pending.Push((from, boundary));
+                continue;
+            }
+
+            int length = from <= 0x7F ? 1 : from <= 0x7FF ? 2 : from <= 0xFFFF ? 3 : 4;
+            bool split = false;
+            for (int i = 1; i < length && !split; i++)
+            {
+                int mask = (1 << (6 * i)) - 1;
+                if ((from & ~mask) == (to & ~mask)) { continue; }
+                if ((from & mask) != 0)
+                {
+                    pending.Push(((from | mask) + 1, to));
+                    pending.Push((from, from | mask));
+                    split = true;
+                }
+                else if ((to & mask) != mask)
+                {
+                    pending.Push((to & ~mask, to));
+                    pending.Push((from, (to & ~mask) - 1));
+                    split = true;
+                }
+            }
+
+            if (split) { continue; }
+            var sequence = new (byte From, byte To)[length];
+            for (int i = length - 1; i >= 1; i--)
+            {
+                sequence[i] = ((byte)(0x80 | (from & 0x3F)), (byte)(0x80 | (to & 0x3F)));
+                from >>= 6;
+                to >>= 6;
+            }
+
+            int lead = length switch { 1 => 0, 2 => 0xC0, 3 => 0xE0, _ => 0xF0 };
+            sequence[0] = ((byte)(lead | from), (byte)(lead | to));
+            yield return sequence;
+        }
+    }
+}
