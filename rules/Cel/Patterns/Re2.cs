@@ -35,6 +35,9 @@ internal sealed class Re2
         _tabled = Build(samples);
     }
 
+    /// <summary>States of the table, built or given up.</summary>
+    internal int States { get; private set; }
+
     /// <summary>True where the pattern runs from a table.</summary>
     internal bool IsTabled => _tabled;
 
@@ -173,6 +176,7 @@ internal sealed class Re2
             }
         }
 
+        States = states.Count;
         _table = [.. table];
         _atEnd = [.. states.Select((state, i) => i == Matched || (i > Matched && matcher.MatchesAtEnd(state.Set, state.Previous)))];
         return true;

@@ -6,7 +6,7 @@ internal enum Re2Op : byte { Byte, Split, Assert, Match }
 internal sealed class Re2Program
 {
     /// <summary>Steps of one pattern: a repetition of large classes beyond it is refused.</summary>
-    public const int SizeMax = 40_000;
+    public const int SizeMax = 20_000;
 
     private readonly List<Re2Op> _ops = [];
     private readonly List<(byte From, byte To)> _bytes = [];
