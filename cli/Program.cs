@@ -7,11 +7,11 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     DemoCommand.Create(),
     RunCommand.Create(),
     TopicsCommand.Create(),
-    //LintCommand
-    //TestCommand
-    //DecideCommand
+    LintCommand.Create(),
+    TestCommand.Create(),
+    DecideCommand.Create(),
     //FmtCommand
-    //SchemaCommand
+    SchemaCommand.Create(),
     ApprovalsCommand.Create(),
     ApprovalServiceCommand.Create(),
     DecisionsCommand.Create(),

@@ -153,7 +153,9 @@ internal sealed class DemoSystem : IAsyncDisposable
 
     private static async Task Write(string path, string text)
     {
-        await using var stream = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        var create = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows()) { create.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite; }
+        await using var stream = new FileStream(path, create);
         await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text));
     }
 }

@@ -6,6 +6,6 @@ public readonly record struct JudgeResult(bool Decided, int NeededSchemaId)
 {
     public static JudgeResult Done => new(true, 0);
 
-    /// <summary>Where not decided and <see cref="NeededSchemaId"/> is 0: the GUID of the schema to fetch.</summary>
-    public Guid NeededSchemaGuid { get; init; }
+    /// <summary>Where not decided and <see cref="NeededSchemaId"/> is 0: the GUID of the schema to fetch; else null.</summary>
+    public Guid? NeededSchemaGuid { get; init; }
 }

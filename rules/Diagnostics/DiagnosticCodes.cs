@@ -2,7 +2,7 @@ namespace PolicyStreams.Rules;
 
 /// <summary>
 /// The stable codes of diagnostics, and what each means in a few words. <c>docs/reference/diagnostics.md</c> lists the same; a test keeps the two alike.
-/// PS00xx the file, PS01xx the document, PS02xx conditions, PS03xx schemas and masks, PS04xx lint, PS05xx policy tests.
+/// PS00xx the file, PS01xx the document, PS02xx conditions, PS03xx schemas and masks, PS04xx lint, PS05xx policy tests, PS06xx a running processor.
 /// </summary>
 public static class DiagnosticCodes
 {
@@ -69,6 +69,8 @@ public static class DiagnosticCodes
     public const string BadGiven = "PS0503";
     public const string BadExpectation = "PS0504";
 
+    public const string RegistryCannotSay = "PS0601";
+
     /// <summary>Every code with its meaning, in order.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> All { get; } =
     [
@@ -129,5 +131,6 @@ public static class DiagnosticCodes
         new(UnknownPolicy, "a test names a policy or binding that is not there"),
         new(BadGiven, "a test's record cannot be made"),
         new(BadExpectation, "a test expects something that can never be"),
+        new(RegistryCannotSay, "the registry does not have what a running policy names, or it cannot be used"),
     ];
 }

@@ -31,6 +31,23 @@ public sealed class PolicyDocument
 
     internal YamlNode NameNode { get; init; } = null!;
 
+    /// <summary>The same policy with one of its bindings: for judging records of that one offline. Its digest is another.</summary>
+    public PolicyDocument Only(string binding) => new()
+    {
+        Path = Path,
+        Name = Name,
+        Owner = Owner,
+        Description = Description,
+        Bindings = [.. Bindings.Where(one => one.Name == binding)],
+        Rules = [.. Rules.Where(rule => rule.AppliesTo(binding))],
+        Shadow = Shadow,
+        RecordBytesMax = RecordBytesMax,
+        HeadersMax = HeadersMax,
+        OnError = OnError,
+        OnSchemaMismatch = OnSchemaMismatch,
+        NameNode = NameNode,
+    };
+
     /// <summary>The binding of this name, or null.</summary>
     public BindingDocument? Binding(string name)
     {

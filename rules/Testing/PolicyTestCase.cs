@@ -72,7 +72,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
             JudgeResult result = release ? _judge.Release(binding, input, _output, _verdict) : _judge.Decide(binding, input, _output, _verdict);
             if (result.Decided) { return; }
             if (result.NeededSchemaId > 0) { binding.AddWriter(result.NeededSchemaId, WriterAdmission.UnknownId, null); }
-            else { binding.AddWriter(result.NeededSchemaGuid, 0, WriterAdmission.UnknownId, null); }
+            else { binding.AddWriter(result.NeededSchemaGuid!.Value, 0, WriterAdmission.UnknownId, null); }
         }
     }
 

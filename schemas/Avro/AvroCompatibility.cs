@@ -52,23 +52,36 @@ public static class AvroCompatibility
         private bool Agrees(AvroType reader, AvroType writer)
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            if (writer.Kind == AvroKind.Union) { return Array.TrueForAll(writer.Branches, branch => Agrees(reader, branch)); }
-            if (reader.Kind == AvroKind.Union) { return Array.Exists(reader.Branches, branch => Agrees(branch, writer)); }
+
+            // Every branch and field is looked at even where one has said no: what is refuted must be known in full before it is explained.
+            if (writer.Kind == AvroKind.Union)
+            {
+                bool all = true;
+                foreach (AvroType branch in writer.Branches) { all &= Agrees(reader, branch); }
+                return all;
+            }
+
+            if (reader.Kind == AvroKind.Union)
+            {
+                bool any = false;
+                foreach (AvroType branch in reader.Branches) { any |= Agrees(branch, writer); }
+                return any;
+            }
+
             if (Shallow(reader, writer) is not null) { return false; }
             if (reader.Kind is AvroKind.Array or AvroKind.Map) { return Agrees(reader.Element, writer.Element); }
             if (reader.Kind != AvroKind.Record) { return true; }
             if (_refuted.Contains((reader, writer))) { return false; }
             if (!_seen.Add((reader, writer))) { return true; }
+            bool fields = true;
             foreach (AvroField field in reader.Fields)
             {
                 AvroField? written = Written(field, writer);
-                if (written is null ? field.HasDefault : Agrees(field.Type, written.Type)) { continue; }
-                _refuted.Add((reader, writer));
-                _changed = true;
-                return false;
+                fields &= written is null ? field.HasDefault : Agrees(field.Type, written.Type);
             }
 
-            return true;
+            if (!fields && _refuted.Add((reader, writer))) { _changed = true; }
+            return fields;
         }
 
         private void Explain(AvroType reader, AvroType writer, string path)

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Text;
 using PolicyStreams.Schemas.Capture;
 
@@ -13,6 +15,8 @@ internal static class JsonText
         SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(control => (byte)control), (byte)'"', (byte)'\\']);
 
     private static readonly SearchValues<byte> _quoteOrEscape = SearchValues.Create("\"\\"u8);
+
+    private static readonly double[] _powersOfTen = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
     /// <summary>Integers beyond this are not every one a double.</summary>
     private const long ExactMax = 1L << 53;
@@ -28,9 +32,9 @@ internal static class JsonText
         plainLength = 0;
         while (true)
         {
-            int found = json[position..].IndexOfAny(_special);
+            int found = NextSpecial(json, position);
             if (found < 0) { return DecodeOutcome.Truncated; }
-            position += found;
+            position = found;
             byte special = json[position];
             if (special == (byte)'"')
             {
@@ -44,6 +48,24 @@ internal static class JsonText
             DecodeOutcome outcome = ScanEscape(json, ref position, ref saved);
             if (outcome != DecodeOutcome.Decoded) { return outcome; }
         }
+    }
+
+    /// <summary>The next quote, backslash, or control character; -1 where there is none. Most strings end within one vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int NextSpecial(ReadOnlySpan<byte> json, int position)
+    {
+        if (Vector128.IsHardwareAccelerated && json.Length - position >= Vector128<byte>.Count)
+        {
+            Vector128<byte> next = Vector128.Create(json.Slice(position, Vector128<byte>.Count));
+            Vector128<byte> hits = Vector128.Equals(next, Vector128.Create((byte)'"')) | Vector128.Equals(next, Vector128.Create((byte)'\\'))
+                | Vector128.LessThan(next, Vector128.Create((byte)0x20));
+            uint mask = hits.ExtractMostSignificantBits();
+            if (mask != 0) { return position + BitOperations.TrailingZeroCount(mask); }
+            position += Vector128<byte>.Count;
+        }
+
+        int found = json[position..].IndexOfAny(_special);
+        return found < 0 ? -1 : position + found;
     }
 
     /// <param name="position">On the backslash; moved behind the escape, for a surrogate pair behind both.</param>
@@ -189,9 +211,34 @@ internal static class JsonText
             return negative ? -(double)value : value;
         }
 
+        if (!integer && TryShort(digits, out double fraction))
+        {
+            exact = true;
+            return negative ? -fraction : fraction;
+        }
+
         double parsed = ParseDouble(text);
         exact = Math.Abs(parsed) < ExactMax || (!integer && SignificantDigits(digits) <= 15);
         return parsed;
+    }
+
+    /// <summary>A number with a point, no exponent, and at most 15 digits: both its digits and the power of ten are exact doubles, so one division rounds it right.</summary>
+    private static bool TryShort(ReadOnlySpan<byte> digits, out double value)
+    {
+        value = 0;
+        if (digits.Length > 16) { return false; }
+        long all = 0;
+        int point = digits.Length;
+        for (int i = 0; i < digits.Length; i++)
+        {
+            uint digit = (uint)(digits[i] - '0');
+            if (digit <= 9) { all = (10 * all) + digit; }
+            else if (digits[i] == (byte)'.') { point = i; }
+            else { return false; }
+        }
+
+        value = all / _powersOfTen[digits.Length - 1 - point];
+        return true;
     }
 
     /// <summary>Appends text as the shortest JSON string: only quote, backslash, and control characters are escaped, in two characters where JSON has such a form.</summary>

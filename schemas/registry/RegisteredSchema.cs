@@ -14,6 +14,7 @@ public sealed record RegisteredSchema
     /// <summary>Version under the subject that was asked for; 0 where no subject was, or the schema is not a version of it.</summary>
     public int Version { get; init; }
 
+    /// <summary>1 or greater; 0 only where it was asked for by GUID and is no version of the subject.</summary>
     public required int Id { get; init; }
 
     /// <summary>Null where the registry gives no GUIDs.</summary>

@@ -13,6 +13,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
     // Names that no registry has are remembered for seconds only, yet a producer can make up many of them.
     private const int AbsentMax = 4096;
     private const int ParallelMax = 8;
+    private const string NoGuids = "The registry knows no GUIDs.";
 
     private readonly RegistryClientOptions _options;
     private readonly TimeProvider _time;
@@ -23,7 +24,9 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
     private readonly ConcurrentDictionary<string, Absent> _absent = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<IdKey, IReadOnlyList<ReferencedSchema>> _references = new();
     private readonly ConcurrentDictionary<string, Lazy<Task>> _flights = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Foreign> _foreign = new(StringComparer.Ordinal);
     private RegistryHealth _health;
+    private long _guidsMissing;
     private long _conflicts;
 
     public RegistryClient(RegistryClientOptions options, TimeProvider? time = null)
@@ -188,7 +191,16 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             if (known.Guid == guid && key.Context == context) { return await CompleteAsync(key, known, subject).ConfigureAwait(false); }
         }
 
-        // The binding's subject is the usual home, and its versions tell their ids; the endpoint by GUID tells none in Confluent's registry.
+        if (_foreign.TryGetValue(flight, out Foreign? foreign) && _time.GetElapsedTime(foreign.Asked) < _options.NegativeTtl) { return RegistryAnswer<RegisteredSchema>.Found(foreign.Schema); }
+        long missing = Interlocked.Read(ref _guidsMissing);
+        if (missing != 0 && _time.GetElapsedTime(missing) < _options.NegativeTtl) { return RegistryAnswer<RegisteredSchema>.NotFound(NoGuids); }
+
+        (Reply reply, SchemaBody? body) = await GetAsync($"schemas/guids/{guid}", RegistryJson.Schema).ConfigureAwait(false);
+        if (reply.Kind == ReplyKind.NotFound) { return Remember(flight, reply.Reason); }
+        if (body is null && (reply.Kind != ReplyKind.NoEndpoint || subject is null)) { return Unusable<RegisteredSchema>(reply); }
+        if (body?.Guid is Guid other && other != guid) { return Unusable<RegisteredSchema>(Reply.Unreachable("The registry answered with another GUID.")); }
+
+        // The endpoint by GUID tells no id, and older registries lack it; the subject's versions tell both.
         if (subject is not null)
         {
             RegistryAnswer<IReadOnlyList<RegisteredSchema>> listed = await FetchSubjectAsync(subject).ConfigureAwait(false);
@@ -199,22 +211,18 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             }
         }
 
-        (Reply reply, SchemaBody? body) = await GetAsync($"schemas/guids/{guid}", RegistryJson.Schema).ConfigureAwait(false);
-        if (reply.Kind == ReplyKind.NotFound) { return Remember(flight, reply.Reason); }
-
-        // The subject answered, so the URL is right: this registry gives no GUIDs, and no schema of it can be meant.
-        if (reply.Kind == ReplyKind.NoEndpoint && subject is not null) { return Remember(flight, "The registry knows no GUIDs."); }
-        if (body is null) { return Unusable<RegisteredSchema>(reply); }
-        if (body.Guid is Guid other && other != guid) { return Unusable<RegisteredSchema>(Reply.Unreachable("The registry answered with another GUID.")); }
-        body = body with { Guid = guid };
-        if (body.Id > 0)
+        if (body is null)
         {
-            var key = new IdKey(context, body.Id);
-            return TryKeep(key, body, out SchemaBody kept) ? await CompleteAsync(key, kept, subject).ConfigureAwait(false) : Conflict<RegisteredSchema>(key);
+            // The subject answered, so the URL is right: this registry gives no GUIDs, and no schema of it can be meant. Remembered, lest each new GUID list the subject again.
+            Interlocked.Exchange(ref _guidsMissing, _time.GetTimestamp());
+            return RegistryAnswer<RegisteredSchema>.NotFound(NoGuids);
         }
 
-        // In the registry, but without an id that could stand under the subject: known, not admitted.
-        return RegistryAnswer<RegisteredSchema>.Found(new RegisteredSchema { Id = 0, Guid = guid, Type = body.Type, Text = body.Text, Tags = body.Tags });
+        // In the registry, and no version of the subject: known, not admitted.
+        var stranger = new RegisteredSchema { Id = body.Id, Guid = guid, Type = body.Type, Text = body.Text, Tags = body.Tags };
+        if (_foreign.Count >= AbsentMax) { _foreign.Clear(); }
+        _foreign[flight] = new Foreign(stranger, _time.GetTimestamp());
+        return RegistryAnswer<RegisteredSchema>.Found(stranger);
     }
 
     private async Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> FetchSubjectAsync(string subject)
@@ -457,6 +465,9 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
     private readonly record struct IdKey(string Context, int Id);
 
     private readonly record struct Absent(string Reason, long Asked);
+
+    /// <summary>A schema named by GUID that is no version of the subject asked for.</summary>
+    private sealed record Foreign(RegisteredSchema Schema, long Asked);
 
     private readonly record struct References(IReadOnlyList<ReferencedSchema> List, string? Unusable, Reply? Failure);
 

@@ -43,7 +43,6 @@ internal static class DevEndpoints
         Get("/subjects/{subject}/versions/{version}", context => Described(Subject(context), VersionOf(context)));
         Get("/subjects/{subject}/versions/{version}/schema", context => Raw(VersionOf(context).Entry.Schema));
         Get("/subjects/{subject}/versions/{version}/referencedby", context => Numbers(store.ReferencedBy(Subject(context), VersionOf(context).Number)));
-        Get("/subjects/{subject}/metadata", context => Described(Subject(context), store.Version(Subject(context), "latest", deleted: false)));
         Send("POST", "/subjects/{subject}/versions", Register);
         Send("POST", "/subjects/{subject}", LookUp);
         Send("DELETE", "/subjects/{subject}", (context, _) => Numbers(store.DeleteSubject(Subject(context), Flag(context, "permanent"))));

@@ -59,7 +59,16 @@ public sealed class DevRegistry : IAsyncDisposable
         app.UseRouting();
         app.MapDevRegistry(store);
         app.MapFallback(context => DevEndpoints.WriteProblemAsync(context, new DevProblem(404, 404, "HTTP 404 Not Found")));
-        await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new DevRegistry(app, address.TrimEnd('/'));
     }

@@ -194,7 +194,6 @@ internal sealed class DevStore(string compatibility, int schemasMax)
         if (permanent && !version.Deleted) { throw new DevProblem(404, 40407, $"Subject '{subject}' Version {version.Number} was not deleted first before being permanently deleted"); }
         if (permanent)
         {
-            // The list keeps the entry's number out of use only while something is left in it, as Confluent's does.
             _subjects[subject].Remove(version);
             if (_subjects[subject].Count == 0) { _subjects.Remove(subject); }
         }

@@ -93,7 +93,7 @@ public sealed class AvroCaptureTests
         RecordProgram program = schema.Compile(plan);
 
         // Blocks: [A(1 2)] then, sized, [null, B()] then [C(3)] then [D(4)].
-        byte[] value = AvroFixture.Hex("02 02 0241 04 02 04 00  03 0c 00 02 0242 00 02 02 0243 02 06 00 02 02 0244 02 08 00 00".Replace("03 0c 00 02 0242 00", "03 0a 00 02 0242 00", StringComparison.Ordinal));
+        byte[] value = AvroFixture.Hex("02 02 0241 04 02 04 00  03 0a 00 02 0242 00 02 02 0243 02 06 00 02 02 0244 02 08 00 00");
         CaptureFrame frame = program.Walked(value);
 
         Slot list = frame.Slots[0];

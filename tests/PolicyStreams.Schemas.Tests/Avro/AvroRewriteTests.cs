@@ -83,14 +83,13 @@ public sealed class AvroRewriteTests
         Assert.Equal(after is null ? null : AvroFixture.Hex(after), AvroFixture.Mask(schema, AvroFixture.Hex(before), Redact, "", "f"));
     }
 
-    [Theory]
-    [InlineData("items[*]", "\"*\"", "02 02 02 2a 00", "02 04 02 2a 02 2a 00")]
-    public void Rewrite_PathsOfElements_SelectEach(string path, string _, string one, string two)
+    [Fact]
+    public void Rewrite_PathOfElements_SelectsEach()
     {
         AvroSchema schema = AvroFixture.Record("""{"name":"items","type":{"type":"array","items":"string"}}""");
 
-        Assert.Equal(AvroFixture.Hex(one)[1..], AvroFixture.MaskText(schema, AvroFixture.Hex("02 0661626300"), "*", path));
-        Assert.Equal(AvroFixture.Hex(two)[1..], AvroFixture.MaskText(schema, AvroFixture.Hex("04 06616263 026100"), "*", path));
+        Assert.Equal(AvroFixture.Hex("02 022a 00"), AvroFixture.MaskText(schema, AvroFixture.Hex("02 06616263 00"), "*", "items[*]"));
+        Assert.Equal(AvroFixture.Hex("04 022a 022a 00"), AvroFixture.MaskText(schema, AvroFixture.Hex("04 06616263 0261 00"), "*", "items[*]"));
     }
 
     [Fact]
@@ -101,9 +100,8 @@ public sealed class AvroRewriteTests
             """);
 
         // {"k": [{"s":"abc","n":1}, {"s":"d","n":2}]}: every block with its size.
-        byte[] value = AvroFixture.Hex("01 18 026b 03 10 06616263 02 0264 04 00 00 06".Replace("18", "1a", StringComparison.Ordinal).Replace("03 10", "03 10", StringComparison.Ordinal));
         int inner = 4 + 1 + 2 + 1;
-        value = [1, (byte)(2 * (2 + 1 + 1 + inner + 1)), 2, (byte)'k', 3, (byte)(2 * inner), 6, .. "abc"u8, 2, 2, (byte)'d', 4, 0, 0, 6];
+        byte[] value = [1, (byte)(2 * (2 + 1 + 1 + inner + 1)), 2, (byte)'k', 3, (byte)(2 * inner), 6, .. "abc"u8, 2, 2, (byte)'d', 4, 0, 0, 6];
         Assert.Equal(DecodeOutcome.Decoded, schema.Decode(value, out _));
 
         byte[] grown = AvroFixture.MaskText(schema, value, new string('x', 100), "m[*][*].s")!;

@@ -46,6 +46,22 @@ public class JsonCaptureTests
         Assert.Equal(exact ? value : InexactNumber.Instance, kit.Program.Materialize(captured, Encoding.UTF8.GetBytes(json), kit.Frame));
     }
 
+    [Fact]
+    public void Walk_RandomDecimals_AreRoundedAsTheRuntimeRounds()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        var kit = new JsonKit();
+        int slot = kit.Capture(CaptureMode.Scalar);
+        for (int i = 0; i < 20_000; i++)
+        {
+            string text = $"{(random.Next(2) == 0 ? "-" : "")}{random.NextInt64((long)Math.Pow(10, random.Next(1, 18)))}.{random.NextInt64((long)Math.Pow(10, random.Next(1, 18)))}";
+            Assert.Equal(DecodeOutcome.Decoded, kit.Walk(text));
+            double expected = double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(BitConverter.DoubleToInt64Bits(expected) == kit.Frame.Slots[slot].Bits, $"seed {seed}: {text}");
+        }
+    }
+
     [Theory]
     [InlineData("\"plain\"", "plain", SlotSource.Record)]
     [InlineData("\"\"", "", SlotSource.Record)]

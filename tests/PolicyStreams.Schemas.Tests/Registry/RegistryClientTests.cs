@@ -332,6 +332,8 @@ public class RegistryClientTests
             "/subjects/s/versions" => ScriptedPeer.Json(context, "[1]"),
             "/subjects/s/versions/1" => ScriptedPeer.Json(context, $$"""{"version":1,"id":5,"guid":"{{guid}}","schema":"x"}"""),
             "/schemas/ids/5/versions" => ScriptedPeer.Json(context, """[{"subject":"s","version":1}]"""),
+            "/schemas/guids/01020304-0506-0708-090a-0b0c0d0e0f10" => ScriptedPeer.Json(context, """{"schema":"x"}"""),
+            "/schemas/guids/01020304-0506-0708-090a-0b0c0d0e0fff" => ScriptedPeer.Json(context, """{"schema":"y"}"""),
             _ => ScriptedPeer.NotFound(context, 40403),
         });
         using RegistryClient client = Client(TimeProvider.System, peer.Url);
@@ -339,6 +341,12 @@ public class RegistryClientTests
         Assert.Equal((5, 1), (schema.Id, schema.Version));
         Assert.Equal((5, 1), ((await client.GetByGuidAsync(guid, "s", _never)).Value!.Id, 1));
         Assert.Equal(RegistryAnswerKind.NotFound, (await client.GetByGuidAsync(Guid.NewGuid(), "s", _never)).Kind);
+
+        RegisteredSchema stranger = (await client.GetByGuidAsync(Guid.Parse("01020304-0506-0708-090a-0b0c0d0e0fff"), "s", _never)).Value!;
+        Assert.Equal((0, 0, "y"), (stranger.Id, stranger.Version, stranger.Text));
+        int asked = peer.Requests.Count;
+        await client.GetByGuidAsync(Guid.Parse("01020304-0506-0708-090a-0b0c0d0e0fff"), "s", _never);
+        Assert.Equal(asked, peer.Requests.Count);
     }
 
     [Fact]
@@ -352,6 +360,9 @@ public class RegistryClientTests
         });
         using RegistryClient client = Client(TimeProvider.System, peer.Url);
         Assert.Equal(RegistryAnswerKind.NotFound, (await client.GetByGuidAsync(Guid.NewGuid(), "s", _never)).Kind);
+        int asked = peer.Requests.Count;
+        for (int i = 0; i < 20; i++) { Assert.Equal(RegistryAnswerKind.NotFound, (await client.GetByGuidAsync(Guid.NewGuid(), "s", _never)).Kind); }
+        Assert.Equal(asked, peer.Requests.Count);
     }
 
     [Fact]
