@@ -36,7 +36,7 @@ public class JsonConformance(ITestOutputHelper output)
             all += number;
         }
 
-        output.WriteLine($"agree {agreeing} of {all}");
+        output.WriteLine($"in all: agree {agreeing} of {all}");
         Assert.Equal(all, agreeing);
     }
 
