@@ -1,1 +1,7 @@
+using BenchmarkDotNet.Running;
+using PolicyStreams.Bench.Floor;
+
+// `copier …` is the floor of the reference job; everything else goes to BenchmarkDotNet: --filter '*Walk*', --list flat.
+if (args is ["copier", ..]) { return Copier.Run(args[1..]); }
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

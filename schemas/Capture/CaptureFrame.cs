@@ -23,6 +23,9 @@ public sealed class CaptureFrame
     /// <summary>The program's constants that slots with <see cref="SlotSource.Constant"/> point into. Set by the walk.</summary>
     public byte[] Constants = [];
 
+    /// <summary>What JSON's walk needs beside; null until the first one.</summary>
+    internal Json.JsonScratch? Json;
+
     /// <summary>Clears what the last record left and makes the root row of <paramref name="rootSlots"/> absent slots.</summary>
     public void Begin(int rootSlots, byte[] constants)
     {
@@ -40,6 +43,9 @@ public sealed class CaptureFrame
         slot.Source == SlotSource.Record ? record.Slice((int)slot.Bits, slot.Aux)
         : slot.Source == SlotSource.Constant ? Constants.AsSpan((int)slot.Bits, slot.Aux)
         : Scratch.AsSpan((int)slot.Bits, slot.Aux);
+
+    /// <summary>What Avro's walk keeps beside all this; made by its first walk.</summary>
+    internal Avro.AvroScratch? AvroScratch;
 }
 
 /// <summary>

@@ -28,6 +28,9 @@ public sealed class SchemaType
     /// <summary>Symbols of an enum (which is a <see cref="ValueKind.String"/>), in declared order; else empty.</summary>
     public IReadOnlyList<string> Symbols { get; init; } = [];
 
+    /// <summary>The default symbol of an Avro enum, which redaction writes; null where the enum has none.</summary>
+    public string? DefaultSymbol { get; init; }
+
     /// <summary>Digits after the point of a <see cref="ValueKind.Decimal"/>; 0 or greater.</summary>
     public int Scale { get; init; }
 

@@ -1,0 +1,28 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo build test bench format clean
+
+help: ## Show this list
+	@echo 'PolicyStreams: make TARGET'
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Build, then run the whole system on this machine: no Docker, no Java, nothing to configure
+	@eng/build.sh
+	@bin/policystreams demo
+
+build: ## Release build; leaves the command at bin/policystreams
+	@eng/build.sh
+
+test: ## Build, then run every test; the last line is `N passed, N failed, N skipped`
+	@eng/test.sh
+
+bench: ## Micro-benchmarks; BENCH_ARGS picks some (default: all). The end-to-end job is bench/reference-job/run.sh
+	@eng/bootstrap.sh
+	dotnet run --project bench -c Release -- $(if $(BENCH_ARGS),$(BENCH_ARGS),--filter '*')
+
+format: ## Rewrite white space and style as .editorconfig says
+	@eng/bootstrap.sh
+	dotnet format whitespace PolicyStreams.sln --no-restore
+
+clean: ## Remove what builds and tests leave
+	rm -rf bin TestResults artifacts BenchmarkDotNet.Artifacts
+	find . -type d \( -name bin -o -name obj -o -name TestResults -o -name __pycache__ \) -not -path './.git/*' -prune -exec rm -rf {} +

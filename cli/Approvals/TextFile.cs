@@ -1,0 +1,23 @@
+using System.Globalization;
+
+namespace PolicyStreams.Cli.Approvals;
+
+/// <summary>Small text files that options name.</summary>
+internal static class TextFile
+{
+    /// <exception cref="ApprovalsFailure">It is not there, cannot be read, or is larger than asked for.</exception>
+    internal static string Read(string path, string option, int bytesMax)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            if (file.Length > bytesMax) { throw new ApprovalsFailure(ExitCode.CouldNotRun, string.Create(CultureInfo.InvariantCulture, $"`{option}` {path} is larger than {bytesMax} bytes.")); }
+            using var reader = new StreamReader(file);
+            return reader.ReadToEnd();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new ApprovalsFailure(ExitCode.CouldNotRun, $"`{option}` {path} cannot be read: {refused.Message}");
+        }
+    }
+}

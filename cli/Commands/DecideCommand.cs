@@ -1,0 +1,145 @@
+using System.CommandLine;
+using System.Globalization;
+using PolicyStreams.Cli.Policies;
+using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.Registry;
+
+namespace PolicyStreams.Cli.Commands;
+
+/// <summary><c>policystreams decide</c>: judges records offline, a line a record.</summary>
+internal static class DecideCommand
+{
+    private const int ChunkBytes = 1 << 16;
+
+    internal static Command Create()
+    {
+        var inputs = new PolicyInputs();
+        var policy = new Option<string>("--policy") { Description = "The policy file", HelpName = "FILE", Required = true };
+        var binding = new Option<string>("--binding") { Description = "The binding of the policy", HelpName = "NAME", Required = true };
+        var schema = new Option<string>("--schema") { Description = "The schema, in place of the binding's subject; values are then unframed", HelpName = "FILE" };
+        var input = new Option<string>("--input") { Description = "Records, one a line; - is standard input", HelpName = "FILE|-", Required = true };
+        var format = new Option<string>("--input-format") { Description = "json: plain JSON typed by the schema; hex: the value's bytes", HelpName = "json|hex", Required = true };
+        format.AcceptOnlyFromAmong("json", "hex");
+        var principal = new Option<string>("--principal") { Description = "Who produced the records [default: as the binding says]", HelpName = "ID" };
+        var groups = new Option<string>("--groups") { Description = "Groups of that principal, with commas", HelpName = "A,B" };
+        var time = new Option<string>("--time") { Description = "Time of records and decisions [default: now]", HelpName = "INSTANT" };
+        var command = new Command("decide", "Judge records offline with the processor's own core: {\"decision\":…,\"value\":…,\"hex\":…} a line")
+        {
+            policy, binding, schema, input, format, inputs.Key, principal, groups, time,
+        };
+        inputs.AddRegistryTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                long timeMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+                if (parsed.GetValue(time) is { } text)
+                {
+                    if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset instant)) { return Terminal.CouldNotRun($"--time: `{text}` is no instant; for example 2026-01-02T03:04:05Z"); }
+                    timeMs = instant.ToUnixTimeMilliseconds();
+                }
+
+                var diagnostics = new List<Diagnostic>();
+                using RegistryClient? registry = inputs.Client(parsed);
+                CompiledBinding? compiled = await CompileAsync(parsed.GetValue(policy)!, parsed.GetValue(binding)!, parsed.GetValue(schema), registry, inputs.Keys(parsed), diagnostics, cancellationToken).ConfigureAwait(false);
+                foreach (Diagnostic diagnostic in diagnostics) { await Console.Error.WriteLineAsync(diagnostic.ToString()).ConfigureAwait(false); }
+                if (compiled is null) { return (int)ExitCode.CouldNotRun; }
+                Principal? who = parsed.GetValue(principal) is { } id
+                    ? new Principal(id, (parsed.GetValue(groups) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), Via(compiled.Document.Identity)) : null;
+                using var judge = new OfflineJudge(compiled, who, timeMs);
+                await using Stream records = parsed.GetValue(input) == "-" ? Console.OpenStandardInput() : File.OpenRead(parsed.GetValue(input)!);
+                await using Stream answers = Console.OpenStandardOutput();
+                return Run(judge, parsed.GetValue(format) == "hex" ? RecordLineFormat.Hex : RecordLineFormat.Json, records, answers);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or StartException)
+            {
+                return Terminal.CouldNotRun(e.Message);
+            }
+        });
+        return command;
+    }
+
+    /// <summary>Judges line by line. A line that holds no record at all is answered with its error, and ends in exit code 2 once all are read.</summary>
+    internal static int Run(OfflineJudge judge, RecordLineFormat format, Stream records, Stream answers)
+    {
+        var output = new ByteBuffer(2 * ChunkBytes);
+        byte[] buffer = new byte[ChunkBytes];
+        int filled = 0;
+        long number = 0, faults = 0;
+        while (true)
+        {
+            int read = records.Read(buffer, filled, buffer.Length - filled);
+            filled += read;
+            int start = 0, end;
+            while ((end = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0)
+            {
+                Line(buffer.AsSpan(start, end));
+                start += end + 1;
+            }
+
+            if (read == 0)
+            {
+                if (start < filled) { Line(buffer.AsSpan(start, filled - start)); }
+                break;
+            }
+
+            buffer.AsSpan(start, filled - start).CopyTo(buffer);
+            filled -= start;
+            if (filled == buffer.Length) { Array.Resize(ref buffer, 2 * buffer.Length); }
+        }
+
+        answers.Write(output.Written);
+        answers.Flush();
+        return (int)(faults == 0 ? ExitCode.Ok : ExitCode.CouldNotRun);
+
+        void Line(ReadOnlySpan<byte> line)
+        {
+            if (line.EndsWith("\r"u8)) { line = line[..^1]; }
+            if (judge.Judge(line, format, number, output) is { } fault)
+            {
+                faults++;
+                Console.Error.WriteLine($"policystreams: line {number + 1}: {fault}");
+            }
+
+            number++;
+            if (output.Length < ChunkBytes) { return; }
+            answers.Write(output.Written);
+            output.Clear();
+        }
+    }
+
+    private static async Task<CompiledBinding?> CompileAsync(
+        string policyPath, string bindingName, string? schemaPath, ISchemaRegistry? registry, KeyRing keys, List<Diagnostic> diagnostics, CancellationToken cancellationToken)
+    {
+        PolicyLoad load = PolicySet.Load([PolicyInputs.Read(policyPath)]);
+        diagnostics.AddRange(load.Diagnostics);
+        if (load.Set is null) { return null; }
+        PolicyDocument document = load.Set.Policies[0];
+        if (document.Binding(bindingName) is not { } binding)
+        {
+            throw new IOException($"policy `{document.Name}` has no binding `{bindingName}`; it has {string.Join(", ", document.Bindings.Select(one => one.Name))}");
+        }
+
+        Dictionary<string, SubjectSchemas> subjects;
+        if (schemaPath is not null)
+        {
+            // Only the binding that is asked for needs a schema.
+            document = document.Only(binding.Name);
+            try { subjects = new() { [binding.Name] = LocalSchemas.Single(binding, PolicyInputs.Read(schemaPath).Text) }; }
+            catch (SchemaException fault) { throw new IOException($"--schema {schemaPath}: {fault.Message}"); }
+        }
+        else
+        {
+            document = document.Only(binding.Name);
+            subjects = new(await PolicyInputs.SchemasAsync(document, registry, diagnostics, cancellationToken).ConfigureAwait(false));
+            if (diagnostics.Exists(diagnostic => diagnostic.Severity == Severity.Error)) { return null; }
+        }
+
+        return CompiledPolicy.Compile(document, subjects, keys, diagnostics)?.Bindings[bindingName];
+    }
+
+    private static string Via(IdentityKind kind) => kind switch { IdentityKind.Topic => "topic", IdentityKind.Jws => "jws", IdentityKind.Oidc => "oidc", _ => "none" };
+}

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using PolicyStreams.Cli.Policies;
+using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Policies;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas.Registry;
+
+namespace PolicyStreams.Cli.Commands;
+
+/// <summary><c>policystreams lint</c>: every mistake of every policy at once, typed against its schemas.</summary>
+internal static class LintCommand
+{
+    internal static Command Create()
+    {
+        var inputs = new PolicyInputs();
+        var path = new Argument<string>("path") { Description = "Folder of *.policy.yaml files, or one file", HelpName = "PATH" };
+        var strict = new Option<bool>("--strict") { Description = "Warnings fail too" };
+        var command = new Command("lint", "Check policies against their schemas: every mistake at once, as file:line:column") { path, strict };
+        inputs.AddRegistryTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                IReadOnlyList<PolicyFile> files = PolicyFolder.Read(parsed.GetValue(path)!);
+                using RegistryClient? registry = inputs.Client(parsed);
+                IReadOnlyList<Diagnostic> diagnostics = await LintAsync(files, registry, cancellationToken).ConfigureAwait(false);
+                return Say(diagnostics, parsed.GetValue(strict), files.Count);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or StartException)
+            {
+                return Terminal.CouldNotRun(e.Message);
+            }
+        });
+        return command;
+    }
+
+    private static async Task<IReadOnlyList<Diagnostic>> LintAsync(IReadOnlyList<PolicyFile> files, ISchemaRegistry? registry, CancellationToken cancellationToken)
+    {
+        // The linter is pure: what it may ask for is fetched first.
+        var fetched = new Dictionary<string, (IReadOnlyDictionary<string, SubjectSchemas> Schemas, List<Diagnostic> Said)>(StringComparer.Ordinal);
+        foreach (PolicyDocument policy in PolicySet.Load(files).Set?.Policies ?? [])
+        {
+            var said = new List<Diagnostic>();
+            fetched[policy.Path] = (await PolicyInputs.SchemasAsync(policy, registry, said, cancellationToken).ConfigureAwait(false), said);
+        }
+
+        return PolicyLinter.Lint(files, (policy, diagnostics) =>
+        {
+            (IReadOnlyDictionary<string, SubjectSchemas> schemas, List<Diagnostic> said) = fetched[policy.Path];
+            foreach (Diagnostic diagnostic in said) { diagnostics.Add(diagnostic); }
+            return schemas;
+        });
+    }
+
+    private static int Say(IReadOnlyList<Diagnostic> diagnostics, bool strict, int files)
+    {
+        foreach (Diagnostic diagnostic in diagnostics) { Console.WriteLine(diagnostic.ToString()); }
+        int errors = diagnostics.Count(diagnostic => diagnostic.Severity == Severity.Error);
+        int warnings = diagnostics.Count(diagnostic => diagnostic.Severity == Severity.Warning);
+        Console.Error.WriteLine($"{files} file(s), {errors} error(s), {warnings} warning(s)");
+        return (int)(errors > 0 || (strict && warnings > 0) ? ExitCode.Found : ExitCode.Ok);
+    }
+}

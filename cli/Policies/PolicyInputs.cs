@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.Text;
+using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Registry;
+
+namespace PolicyStreams.Cli.Policies;
+
+/// <summary>What the commands that work on policies offline have in common: schemas from files or a registry, keys by reference.</summary>
+internal sealed class PolicyInputs
+{
+    // Beyond the loader's own bound a file is no policy: it says so from the part that was read.
+    private const int FileBytesMax = 8 * 1024 * 1024;
+
+    public Option<string> Registry { get; } = new("--registry") { Description = "Ask this schema registry for subjects, in place of files beside the policy", HelpName = "URL" };
+
+    public Option<string> RegistryUser { get; } = new("--registry-user") { Description = "User for basic authentication at the registry", HelpName = "NAME" };
+
+    public Option<string> RegistryPassword { get; } = new("--registry-password") { Description = "Where that user's password is: never itself", HelpName = "file:PATH|env:VARIABLE" };
+
+    public Option<string> RegistryToken { get; } = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
+
+    public Option<string[]> Key { get; } = new("--key") { Description = "A key by name, from a file or a variable; may be repeated", HelpName = "NAME=file:PATH|env:VARIABLE" };
+
+    public void AddRegistryTo(Command command)
+    {
+        foreach (Option option in (Option[])[Registry, RegistryUser, RegistryPassword, RegistryToken]) { command.Options.Add(option); }
+    }
+
+    /// <summary>Reads a text file whole, within bounds; bytes that are not UTF-8 become U+FFFD, which the loader refuses.</summary>
+    public static PolicyFile Read(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        byte[] bytes = new byte[(int)Math.Min(stream.Length, FileBytesMax)];
+        int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return new PolicyFile(path, Encoding.UTF8.GetString(bytes, 0, read));
+    }
+
+    /// <summary>A file's text by a path relative to a folder; null where there is none.</summary>
+    public static Func<string, string?> Beside(string folder) => relative =>
+    {
+        string path = Path.Combine(folder, relative);
+        return File.Exists(path) ? Read(path).Text : null;
+    };
+
+    /// <summary>The folder that relative paths in a file start from.</summary>
+    public static string FolderOf(string file) => Path.GetDirectoryName(Path.GetFullPath(file)) ?? ".";
+
+    /// <exception cref="IOException">A key cannot be read, or is no key.</exception>
+    public KeyRing Keys(ParseResult parsed)
+    {
+        var keys = new KeyRing();
+        foreach (string pair in parsed.GetValue(Key) ?? [])
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0) { throw new IOException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
+            string name = pair[..equals];
+            if (keys.Add(name, SecretReference.Read(pair[(equals + 1)..], $"key `{name}`")) is { } fault) { throw new IOException(fault); }
+        }
+
+        return keys;
+    }
+
+    /// <summary>The registry that the options name; null without a URL.</summary>
+    public RegistryClient? Client(ParseResult parsed) => RegistryOf(parsed) is not { } url ? null : Commands.RunCommand.MakeRegistry(new ProcessorOptions
+    {
+        Registry = url,
+        RegistryUser = parsed.GetValue(RegistryUser) ?? "",
+        RegistryPassword = parsed.GetValue(RegistryPassword) ?? "",
+        RegistryToken = parsed.GetValue(RegistryToken) ?? "",
+    });
+
+    /// <summary>Schemas of a policy's bindings: subjects from the registry where there is one, everything else from files beside the policy.</summary>
+    /// <exception cref="IOException">The registry cannot be reached.</exception>
+    public static async Task<IReadOnlyDictionary<string, SubjectSchemas>> SchemasAsync(PolicyDocument policy, ISchemaRegistry? registry, ICollection<Diagnostic> diagnostics, CancellationToken cancellationToken)
+    {
+        Func<string, string?> beside = Beside(FolderOf(policy.Path));
+        if (registry is null) { return LocalSchemas.Load(policy, beside, diagnostics); }
+        var found = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
+        foreach (BindingDocument binding in policy.Bindings)
+        {
+            if (await SubjectAsync(policy, binding, binding.Subject, registry, diagnostics, beside, cancellationToken).ConfigureAwait(false) is { } schemas) { found[binding.Name] = schemas; }
+            if (binding.KeyFormat != KeyFormat.Avro) { continue; }
+            if (await SubjectAsync(policy, binding, $"{binding.Topics.Ingress}-key", registry, diagnostics, beside, cancellationToken).ConfigureAwait(false) is { } keySchemas) { found[binding.Name + "/key"] = keySchemas; }
+        }
+
+        return found;
+    }
+
+    private static async Task<SubjectSchemas?> SubjectAsync(
+        PolicyDocument policy, BindingDocument binding, string? subject, ISchemaRegistry registry, ICollection<Diagnostic> diagnostics, Func<string, string?> beside, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (subject is null) { return LocalSchemas.Single(binding, binding.SchemaFile is { } file ? beside(file) ?? throw new SchemaException($"there is no file `{file}`") : null); }
+            RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.GetSubjectAsync(subject, cancellationToken).ConfigureAwait(false);
+            if (answer.Kind == RegistryAnswerKind.NotFound)
+            {
+                diagnostics.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.SchemaMissing, Severity.Error, $"the registry has no subject `{subject}`, which binding `{binding.Name}` names", "register its schema first, or name the subject that producers use"));
+                return null;
+            }
+
+            if (!answer.IsFound) { throw new IOException(answer.Reason); }
+            return new SubjectSchemas(subject, [.. answer.Value.Select(version => new SchemaVersion(version.Version, version.Id, SchemaParser.Parse(version.Type, version.Text, [.. version.References.Select(reference => reference.Text)])))]);
+        }
+        catch (SchemaException fault)
+        {
+            diagnostics.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.SchemaUnusable, Severity.Error, $"the schema of binding `{binding.Name}` cannot be used: {fault.Message}"));
+            return null;
+        }
+    }
+
+    private string? RegistryOf(ParseResult parsed) => parsed.GetValue(Registry) is { Length: > 0 } url ? url : null;
+}

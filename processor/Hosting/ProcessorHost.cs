@@ -1,0 +1,266 @@
+using System.Globalization;
+using Confluent.Kafka;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using PolicyStreams.Processor.Holds;
+using PolicyStreams.Processor.Kafka;
+using PolicyStreams.Processor.Metrics;
+using PolicyStreams.Processor.Policies;
+using PolicyStreams.Processor.Streams;
+using PolicyStreams.Processor.Tasks;
+using PolicyStreams.Processor.Topics;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas.Registry;
+
+namespace PolicyStreams.Processor.Hosting;
+
+/// <summary>The processor cannot start as it was told to: the message says what, where, and how to mend it, one thing a line.</summary>
+public sealed class StartException(string message, bool found = false) : Exception(message)
+{
+    /// <summary>True where it ran far enough to find mistakes in policies (exit code 1), false where it could not run (2).</summary>
+    public bool Found { get; } = found;
+}
+
+/// <summary>
+/// The processor as a service: policies, keys, slot, topics, and stream threads. <see cref="PrepareAsync"/> does everything that can be refused, so that nothing is started
+/// where something is wrong; unreachable infrastructure is waited for.
+/// </summary>
+public sealed partial class ProcessorHost : BackgroundService
+{
+    private readonly ProcessorOptions _options;
+    private readonly ISchemaRegistry? _registry;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ProcessorHost> _logger;
+    private readonly TaskCompletionSource _prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private InstanceSlot? _slot;
+    private PolicyStore? _policies;
+    private TaskKeys _keys = TaskKeys.None;
+    private IReadOnlyList<BindingDocument> _bindings = [];
+
+    /// <param name="registry">Null where no binding needs one.</param>
+    public ProcessorHost(ProcessorOptions options, ISchemaRegistry? registry, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger<ProcessorHost> logger)
+    {
+        _options = options;
+        _registry = registry;
+        Health = health;
+        Metrics = metrics;
+        _time = time;
+        _logger = logger;
+        Metrics.Unhealthy = () => [.. Health.Reasons.Keys];
+        Metrics.Policies = () => [.. _policies?.Current?.Policies.Select(policy => (policy.Document.Name, policy.Digest)) ?? []];
+    }
+
+    public Health Health { get; }
+
+    public ProcessorMetrics Metrics { get; }
+
+    /// <summary>Completes once stream threads run.</summary>
+    public Task Prepared => _prepared.Task;
+
+    /// <summary>Checks options, keys, and policy files, as far as that needs neither broker nor registry.</summary>
+    /// <exception cref="StartException">Something is wrong; nothing was started.</exception>
+    public void Check()
+    {
+        foreach (string key in _options.Kafka.Keys)
+        {
+            if (KafkaClients.Protected.Contains(key)) { throw new StartException($"Kafka property `{key}` cannot be set: exactly once rests on it. Take it out of the configuration."); }
+        }
+
+        KeyRing ring = ReadKeys();
+        _keys = new TaskKeys(Named(ring, _options.AuditKey, "audit-key"), Named(ring, _options.HoldKey, "hold-key"), ReadApprovalKeys());
+        PolicyLoad load;
+        try
+        {
+            load = PolicySet.Load(PolicyFolder.Read(_options.Policies));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException(e.Message);
+        }
+
+        if (load.Set is null) { throw new StartException(string.Join('\n', load.Diagnostics), found: true); }
+        _bindings = load.Set.Bindings;
+        if (_registry is null && _bindings.FirstOrDefault(binding => binding.Subject is not null) is { } needy)
+        {
+            throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject}`: give the registry with --registry URL.");
+        }
+
+        try
+        {
+            _slot = InstanceSlot.Take(_options.StateDir.Length > 0 ? _options.StateDir : InstanceSlot.DefaultDirectory(), _options.Group, _options.Instance);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException(e.Message);
+        }
+
+        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger);
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _slot?.Dispose();
+        _keys.Approvals?.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            if (_policies is null) { Check(); }
+            Health.Bad("start", "not started yet");
+            IReadOnlyList<Diagnostic> diagnostics = await _policies!.StartAsync(stoppingToken).ConfigureAwait(false);
+            if (_policies.Current is null) { throw new StartException(string.Join('\n', diagnostics), found: true); }
+            await CheckTopicsAsync(stoppingToken).ConfigureAwait(false);
+            WarnOfMissingKeys();
+            HostLog.Started(_logger, _options.Group, _slot!.Name, _options.Threads, string.Join(", ", _bindings.Select(binding => binding.Topics.Ingress)));
+            await RunThreadsAsync(stoppingToken).ConfigureAwait(false);
+            HostLog.Stopped(_logger);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            _prepared.TrySetCanceled(CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _prepared.TrySetException(e);
+            throw;
+        }
+    }
+
+    private async Task RunThreadsAsync(CancellationToken stopping)
+    {
+        var threads = new List<(Thread Thread, StreamThread Stream)>();
+        for (int i = 0; i < _options.Threads; i++)
+        {
+            string id = string.Create(CultureInfo.InvariantCulture, $"{_options.Group}/{_slot!.Name}/{i}");
+            var stream = new StreamThread(id, _options, _policies!, _keys, Health, Metrics, _time, _logger, stopping);
+            var thread = new Thread(stream.Run) { Name = id, IsBackground = true };
+            thread.Start();
+            threads.Add((thread, stream));
+        }
+
+        Health.Good("start");
+        _prepared.TrySetResult();
+        try
+        {
+            await _policies!.WatchAsync(stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+        }
+
+        HostLog.Stopping(_logger);
+        foreach ((Thread thread, StreamThread stream) in threads)
+        {
+            await Task.Run(() => thread.Join(TimeSpan.FromSeconds(20)), CancellationToken.None).ConfigureAwait(false);
+            stream.Dispose();
+        }
+    }
+
+    /// <summary>Waits for the broker, then refuses topics that would break a promise, and warns of the rest.</summary>
+    private async Task CheckTopicsAsync(CancellationToken stopping)
+    {
+        if (_options.Guarantee == DeliveryGuarantee.EmbeddedAtLeastOnce) { return; }
+        TimeSpan backoff = TimeSpan.FromMilliseconds(250);
+        while (true)
+        {
+            try
+            {
+                using IAdminClient admin = new AdminClientBuilder(new KafkaClients(_options).Admin()).SetLogHandler((_, _) => { }).Build();
+                IReadOnlyList<TopicChange> changes = await new TopicPlan(_bindings, admin).CompareAsync().ConfigureAwait(false);
+                string[] fatal = [.. changes.Where(change => change.Fatal).Select(change => $"topic {change.Topic}: {change.What}")];
+                if (fatal.Length > 0)
+                {
+                    throw new StartException(
+                        string.Join('\n', fatal) + $"\n  help: policystreams topics apply --bootstrap {_options.Bootstrap} --policies {_options.Policies}", found: true);
+                }
+
+                foreach (TopicChange change in changes) { HostLog.TopicsWarning(_logger, change.Topic, change.What); }
+                Health.Good("broker");
+                return;
+            }
+            catch (KafkaException e)
+            {
+                if (Health.Bad("broker", $"{_options.Bootstrap}: {e.Error.Reason}")) { HostLog.BrokerUnreachable(_logger, _options.Bootstrap, e.Error.Reason); }
+            }
+
+            await Task.Delay(backoff, _time, stopping).ConfigureAwait(false);
+            backoff = TimeSpan.FromTicks(Math.Min(2 * backoff.Ticks, TimeSpan.FromSeconds(5).Ticks));
+        }
+    }
+
+    private KeyRing ReadKeys()
+    {
+        var ring = new KeyRing();
+        foreach ((string name, string reference) in _options.Keys)
+        {
+            string? wrong;
+            try
+            {
+                wrong = ring.Add(name, SecretReference.Read(reference, $"Key `{name}`"));
+            }
+            catch (IOException e)
+            {
+                throw new StartException(e.Message);
+            }
+
+            if (wrong is not null) { throw new StartException($"Key `{name}` ({reference}): {wrong}"); }
+        }
+
+        return ring;
+    }
+
+    private static ReadOnlyMemory<byte> Named(KeyRing ring, string name, string option)
+    {
+        if (name.Length == 0) { return default; }
+        return ring.TryGet(name, out ReadOnlyMemory<byte> key, out _) ? key : throw new StartException($"--{option} names key `{name}`, and no --key {name}=file:PATH or {name}=env:VARIABLE gives it.");
+    }
+
+    private StatementVerifier? ReadApprovalKeys()
+    {
+        if (_options.ApprovalKeys.Length == 0) { return null; }
+        try
+        {
+            return StatementVerifier.TryParse(File.ReadAllText(_options.ApprovalKeys), out string? error)
+                ?? throw new StartException($"--approval-keys {_options.ApprovalKeys}: {error}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException($"--approval-keys: {e.Message}");
+        }
+    }
+
+    private void WarnOfMissingKeys()
+    {
+        if (!_keys.HoldKey.IsEmpty && _keys.Approvals is not null) { return; }
+        string missing = _keys.HoldKey.IsEmpty && _keys.Approvals is null ? "no --hold-key and no --approval-keys" : _keys.HoldKey.IsEmpty ? "no --hold-key" : "no --approval-keys";
+        HostLog.HoldsWithoutKeys(_logger, missing);
+        HoldsNotice = $"{missing}: holds are taken and expire, none is released";
+    }
+
+    /// <summary>Shown by <c>/ready</c> beside the reasons; empty where holds can be released. It does not make the processor unready.</summary>
+    public string HoldsNotice { get; private set; } = "";
+}
+
+internal static partial class HostLog
+{
+    [LoggerMessage(EventIds.Started, LogLevel.Information, "Started: group {Group}, slot {Slot}, {Threads} stream thread(s), ingress {Topics}")]
+    public static partial void Started(ILogger logger, string group, string slot, int threads, string topics);
+
+    [LoggerMessage(EventIds.Stopping, LogLevel.Information, "Stopping: open transactions are committed")]
+    public static partial void Stopping(ILogger logger);
+
+    [LoggerMessage(EventIds.Stopped, LogLevel.Information, "Stopped")]
+    public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(EventIds.HoldsWithoutKeys, LogLevel.Warning, "There is {Missing}: holds are taken and expire, none is released")]
+    public static partial void HoldsWithoutKeys(ILogger logger, string missing);
+
+    [LoggerMessage(EventIds.TopicsWarning, LogLevel.Warning, "Topic {Topic}: {What}")]
+    public static partial void TopicsWarning(ILogger logger, string topic, string what);
+
+    [LoggerMessage(EventIds.BrokerUnreachable, LogLevel.Warning, "Broker {Bootstrap} cannot be reached: {Why}; trying again")]
+    public static partial void BrokerUnreachable(ILogger logger, string bootstrap, string why);
+}

@@ -1,0 +1,31 @@
+using PolicyStreams.Processor.Tasks;
+using PolicyStreams.Rules;
+
+namespace PolicyStreams.Processor.Kafka;
+
+/// <summary>One record to write. Points into the caller's buffers: the sink copies before it returns.</summary>
+internal ref struct OutputRecord
+{
+    public required string Topic;
+    public required int Partition;
+    public bool HasKey;
+    public ReadOnlySpan<byte> Key;
+
+    /// <summary>False for a null value: a tombstone.</summary>
+    public bool HasValue;
+    public ReadOnlySpan<byte> Value;
+
+    /// <summary>Milliseconds since the Unix epoch; output topics are CreateTime.</summary>
+    public long TimestampMs;
+
+    /// <summary>Null for none.</summary>
+    public RecordHeaders? Headers;
+}
+
+/// <summary>Where a task writes. Everything sent between two commits is one transaction.</summary>
+internal interface IRecordSink
+{
+    /// <summary>Hands a record over. Refusals show when the transaction ends, not here.</summary>
+    /// <param name="heldAs">For a record on the held topic: the hold that shall learn its offset there.</param>
+    void Send(in OutputRecord record, TaskHold? heldAs = null);
+}

@@ -1,0 +1,119 @@
+using Confluent.Kafka;
+using PolicyStreams.Processor.Hosting;
+
+namespace PolicyStreams.Processor.Kafka;
+
+/// <summary>Builds the clients of a stream thread: the guarantees' settings over what the operator gave.</summary>
+internal sealed class KafkaClients
+{
+    /// <summary>Properties that the guarantees rest on: nobody may set them.</summary>
+    public static readonly IReadOnlySet<string> Protected = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "isolation.level", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "auto.commit.enable", "transactional.id", "enable.idempotence",
+        "group.id", "group.instance.id", "acks", "request.required.acks", "bootstrap.servers", "metadata.broker.list", "delivery.report.only.error",
+        "enable.partition.eof", "message.timeout.ms", "delivery.timeout.ms", "max.in.flight", "max.in.flight.requests.per.connection", "retries", "message.send.max.retries",
+        "enable.gapless.guarantee", "test.mock.num.brokers", "transaction.timeout.ms",
+    };
+
+    private readonly ProcessorOptions _options;
+
+    public KafkaClients(ProcessorOptions options)
+    {
+        _options = options;
+    }
+
+    public bool Embedded => _options.Guarantee == DeliveryGuarantee.EmbeddedAtLeastOnce;
+
+    /// <summary>The group's consumer of a thread.</summary>
+    public ConsumerConfig GroupConsumer(string memberId)
+    {
+        var config = new ConsumerConfig(Common())
+        {
+            GroupId = _options.Group,
+            IsolationLevel = IsolationLevel.ReadCommitted,
+            EnableAutoCommit = false,
+            EnableAutoOffsetStore = false,
+            AutoOffsetReset = AutoOffsetReset.Error,
+            ClientId = memberId,
+        };
+        Default(config, "partition.assignment.strategy", "range");
+        Default(config, "session.timeout.ms", "6000");
+        Default(config, "heartbeat.interval.ms", "2000");
+        Default(config, "fetch.wait.max.ms", "100");
+        Default(config, "queued.min.messages", "50000");
+        Default(config, "queued.max.messages.kbytes", "32768");
+        Default(config, "fetch.queue.backoff.ms", "5");
+        Default(config, "max.partition.fetch.bytes", "4194304");
+        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol == "classic";
+        if (classic && !Embedded) { config.GroupInstanceId = memberId; }
+        if (!classic)
+        {
+            foreach (string key in (string[])["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"]) { config.Set(key, null!); }
+        }
+
+        return config;
+    }
+
+    /// <summary>A consumer that is only ever assigned: restore, approvals, held records.</summary>
+    public ConsumerConfig AssignedConsumer(string memberId, string use) => new(Common())
+    {
+        GroupId = _options.Group + "-" + use,
+        IsolationLevel = IsolationLevel.ReadCommitted,
+        EnableAutoCommit = false,
+        EnableAutoOffsetStore = false,
+        AutoOffsetReset = AutoOffsetReset.Error,
+        EnablePartitionEof = true,
+        FetchWaitMaxMs = 100,
+        QueuedMaxMessagesKbytes = 16_384,
+        ClientId = memberId + "-" + use,
+    };
+
+    public ProducerConfig Producer(string transactionalId)
+    {
+        var config = new ProducerConfig(Common())
+        {
+            ClientId = transactionalId,
+            Acks = Acks.All,
+            EnableDeliveryReports = true,
+            EnableBackgroundPoll = false,
+            DeliveryReportFields = "status",
+        };
+        if (Embedded)
+        {
+            config.LingerMs = 1;
+        }
+        else
+        {
+            // Below the transaction's: a record that cannot be delivered is known before the broker ends the transaction.
+            config.TransactionalId = transactionalId;
+            config.TransactionTimeoutMs = 10_000;
+            config.MessageTimeoutMs = 9_000;
+        }
+
+        Default(config, "linger.ms", "5");
+        Default(config, "batch.num.messages", "10000");
+        Default(config, "batch.size", "1000000");
+        Default(config, "queue.buffering.max.messages", "500000");
+        Default(config, "queue.buffering.max.kbytes", "131072");
+
+        // The broker says what is too large, not the client: a refusal must be the same whoever runs.
+        Default(config, "message.max.bytes", "100000000");
+        return config;
+    }
+
+    public AdminClientConfig Admin() => new(Common());
+
+    private ClientConfig Common()
+    {
+        var config = new ClientConfig(new Dictionary<string, string>(_options.Kafka)) { BootstrapServers = _options.Bootstrap };
+        Default(config, "socket.keepalive.enable", "true");
+        Default(config, "reconnect.backoff.max.ms", "2000");
+        Default(config, "socket.nagle.disable", "true");
+        return config;
+    }
+
+    private void Default(ClientConfig config, string key, string value)
+    {
+        if (!_options.Kafka.ContainsKey(key)) { config.Set(key, value); }
+    }
+}

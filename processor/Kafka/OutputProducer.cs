@@ -1,0 +1,55 @@
+using Confluent.Kafka;
+
+namespace PolicyStreams.Processor.Kafka;
+
+/// <summary>How the end of a transaction came out.</summary>
+internal enum TransactionOutcome
+{
+    Committed,
+
+    /// <summary>Certainly not visible: the task drops the transaction's changes and reads the records again.</summary>
+    Aborted,
+
+    /// <summary>Certainly aborted, and because the broker refused a record for what it is (size, timestamp): the batch is halved.</summary>
+    Refused,
+
+    /// <summary>Not known, or the producer cannot go on: it is closed and made anew under its id, and the tasks restore.</summary>
+    Unknown,
+}
+
+/// <summary>A producer whose records become visible together with the offsets that they came from. One a stream thread, used by that thread alone.</summary>
+internal abstract class OutputProducer : IRecordSink, IDisposable
+{
+    /// <summary>The <c>transactional.id</c>, or a name where there are no transactions.</summary>
+    public abstract string Id { get; }
+
+    /// <summary>What went wrong last, without payload; empty while nothing has.</summary>
+    public string LastError { get; protected set; } = "";
+
+    /// <summary>Records and bytes sent since <see cref="Begin"/>.</summary>
+    public int PendingRecords { get; protected set; }
+
+    public long PendingBytes { get; protected set; }
+
+    /// <summary>Fences earlier producers of the id and ends their transactions. Throws <see cref="KafkaException"/> where the broker cannot be reached.</summary>
+    public abstract void Initialize(TimeSpan timeout);
+
+    public abstract void Begin();
+
+    public abstract void Send(in OutputRecord record, Tasks.TaskHold? heldAs = null);
+
+    /// <summary>Commits everything sent since <see cref="Begin"/> and the offsets, or nothing.</summary>
+    /// <param name="offsets">Next offsets of ingress and approvals for every task that the transaction touches, changed or not.</param>
+    /// <param name="group">As captured when the transaction began: metadata fetched now would let a thread that has lost its partition commit.</param>
+    public abstract TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group);
+
+    public abstract TransactionOutcome Abort();
+
+    /// <summary>Serves delivery reports without waiting.</summary>
+    public abstract void Poll();
+
+    public abstract void Dispose();
+
+    /// <summary>True where an error speaks of the record itself, so that sending it again cannot help.</summary>
+    protected static bool IsRefusal(ErrorCode code) => code is ErrorCode.MsgSizeTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg or ErrorCode.RecordListTooLarge;
+}

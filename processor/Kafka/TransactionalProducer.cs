@@ -1,0 +1,144 @@
+using Confluent.Kafka;
+using PolicyStreams.Processor.Tasks;
+
+namespace PolicyStreams.Processor.Kafka;
+
+/// <summary>
+/// Exactly once on Confluent's client. Delivery reports are watched, because a commit can succeed for records that timed out locally; they are
+/// served on the stream thread, inside <see cref="Poll"/> and the end of the transaction.
+/// </summary>
+internal sealed class TransactionalProducer : OutputProducer
+{
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
+
+    private readonly IProducer<byte[]?, byte[]?> _producer;
+    private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
+    private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
+    private int _failed;
+    private bool _refused;
+
+    public TransactionalProducer(ProducerConfig config, Action<string> log)
+    {
+        Id = config.TransactionalId;
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(config)
+            .SetKeySerializer(Serializers.ByteArray!)
+            .SetValueSerializer(Serializers.ByteArray!)
+            .SetErrorHandler((_, error) => { if (error.IsFatal) { log($"producer {Id}: {error.Reason}"); } })
+            .SetLogHandler((_, message) => { if (message.Level <= SyslogLevel.Error) { log($"producer {Id}: {message.Facility}: {message.Message}"); } })
+            .Build();
+        _onDelivery = OnDelivery;
+    }
+
+    public override string Id { get; }
+
+    public override void Initialize(TimeSpan timeout) => _producer.InitTransactions(timeout);
+
+    public override void Begin()
+    {
+        _failed = 0;
+        _refused = false;
+        LastError = "";
+        PendingRecords = 0;
+        PendingBytes = 0;
+        _producer.BeginTransaction();
+    }
+
+    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
+    {
+        PendingRecords++;
+        PendingBytes += record.Value.Length + record.Key.Length;
+        Message<byte[]?, byte[]?> message = ConfluentMessages.Of(record);
+        Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = heldAs is null ? _onDelivery : report =>
+        {
+            heldAs.HeldOffset = report.Offset.Value;
+            OnDelivery(report);
+        };
+
+        while (true)
+        {
+            try
+            {
+                _producer.Produce(new TopicPartition(record.Topic, record.Partition), message, onDelivery);
+                return;
+            }
+            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+            {
+                _producer.Poll(_queueFullWait);
+            }
+            catch (ProduceException<byte[]?, byte[]?> e)
+            {
+                // The transaction cannot be committed any more; what is certain shows at its end.
+                Failed(e.Error);
+                return;
+            }
+        }
+    }
+
+    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
+    {
+        try
+        {
+            if (_failed == 0 && _producer.Flush(EndTimeout) > 0) { LastError = "records were not delivered in time"; }
+            if (_failed > 0 || LastError.Length > 0) { return Abort(); }
+            _producer.SendOffsetsToTransaction(offsets, group, EndTimeout);
+        }
+        catch (KafkaTxnRequiresAbortException e)
+        {
+            LastError = e.Error.Reason;
+            return Abort();
+        }
+        catch (KafkaException e)
+        {
+            LastError = e.Error.Reason;
+            return e.Error.IsFatal ? TransactionOutcome.Unknown : Abort();
+        }
+
+        try
+        {
+            _producer.CommitTransaction(EndTimeout);
+            return TransactionOutcome.Committed;
+        }
+        catch (KafkaTxnRequiresAbortException e)
+        {
+            LastError = e.Error.Reason;
+            return Abort();
+        }
+        catch (KafkaException e)
+        {
+            LastError = e.Error.Reason;
+            return TransactionOutcome.Unknown;
+        }
+    }
+
+    public override TransactionOutcome Abort()
+    {
+        try
+        {
+            _producer.AbortTransaction(EndTimeout);
+            return _refused ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
+        }
+        catch (KafkaException e)
+        {
+            LastError = e.Error.Reason;
+            return TransactionOutcome.Unknown;
+        }
+    }
+
+    public override void Poll() => _producer.Poll(TimeSpan.Zero);
+
+    public override void Dispose() => _producer.Dispose();
+
+    private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report)
+    {
+        if (report.Error.IsError) { Failed(report.Error); }
+    }
+
+    private void Failed(Error error)
+    {
+        // Records purged by the abort itself say nothing new.
+        if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
+        _failed++;
+        _refused |= IsRefusal(error.Code);
+        LastError = error.Reason;
+    }
+}

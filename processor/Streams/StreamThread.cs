@@ -1,0 +1,293 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Kafka;
+using PolicyStreams.Processor.Metrics;
+using PolicyStreams.Processor.Policies;
+using PolicyStreams.Processor.Tasks;
+using PolicyStreams.Rules;
+
+namespace PolicyStreams.Processor.Streams;
+
+/// <summary>
+/// One consumer of the group, one transactional producer, and the tasks of the partitions that the group gives it. Everything happens on its own thread,
+/// the client's callbacks included. One record's way: <see cref="Poll"/> → <see cref="StreamTask.Process"/> → <see cref="CommitTransaction"/>.
+/// </summary>
+internal sealed partial class StreamThread : IDisposable
+{
+    private static readonly TimeSpan PollIdle = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(20);
+    private const int PollRecordsMax = 2000;
+
+    private readonly string _id;
+    private readonly ProcessorOptions _options;
+    private readonly KafkaClients _clients;
+    private readonly PolicyStore _policies;
+    private readonly TaskKeys _keys;
+    private readonly Health _health;
+    private readonly ProcessorMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationToken _stopping;
+    private readonly Dictionary<TopicPartition, TaskRunner> _tasks = [];
+    private readonly TaskObserver _observer;
+    private readonly RecordHeaders _headers = new();
+
+    private IConsumer<byte[]?, byte[]?> _consumer = null!;
+    private IConsumer<byte[]?, byte[]?> _assigned = null!;
+    private OutputProducer? _producer;
+    private HeldReader _heldReader = null!;
+    private TaskContext _context = null!;
+    private PolicySnapshot _snapshot = null!;
+    private long _pausedUntil;
+    private TimeSpan _backoff;
+
+    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping)
+    {
+        _id = id;
+        _options = options;
+        _clients = new KafkaClients(options);
+        _policies = policies;
+        _keys = keys;
+        _health = health;
+        _metrics = metrics;
+        _time = time;
+        _logger = logger;
+        _stopping = stopping;
+        _observer = new TaskObserver(metrics, logger, id);
+    }
+
+    private string Component => "thread " + _id;
+
+    /// <summary>Runs until stopped: after any failure everything is closed and made anew, after a pause that grows.</summary>
+    public void Run()
+    {
+        TimeSpan backoff = TimeSpan.FromMilliseconds(100);
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                Open();
+                _health.Good(Component);
+                backoff = TimeSpan.FromMilliseconds(100);
+                while (!_stopping.IsCancellationRequested) { Step(); }
+                Finish();
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+            }
+            catch (KafkaException e)
+            {
+                Failed(e.Error.Reason);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // A fault of ours: its message may not be trusted to hold no payload, its type and place can.
+                Failed($"{e.GetType().Name} at {new StackTrace(e).GetFrame(0)?.GetMethod()?.Name ?? "unknown"}");
+                Debug.WriteLine(e);
+            }
+            finally
+            {
+                Close();
+            }
+
+            if (_stopping.WaitHandle.WaitOne(backoff)) { break; }
+            backoff = TimeSpan.FromTicks(Math.Min(2 * backoff.Ticks, TimeSpan.FromSeconds(5).Ticks));
+        }
+    }
+
+    public void Dispose() => Close();
+
+    private void Failed(string why)
+    {
+        _health.Bad(Component, why);
+        StreamLog.ThreadFailed(_logger, _id, why);
+    }
+
+    private void Open()
+    {
+        _snapshot = _policies.Current ?? throw new InvalidOperationException("No policy is in force.");
+        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(_clients.GroupConsumer(_id))
+            .SetKeyDeserializer(Deserializers.ByteArray!)
+            .SetValueDeserializer(Deserializers.ByteArray!)
+            .SetPartitionsAssignedHandler(OnAssigned)
+            .SetPartitionsRevokedHandler(OnRevoked)
+            .SetPartitionsLostHandler(OnLost)
+            .SetErrorHandler((_, error) => OnClientError(error))
+            .SetLogHandler((_, message) => OnClientLog(message))
+            .Build();
+        _assigned = Assigned("tasks");
+        _heldReader = new HeldReader(() => Assigned("held"), _time);
+        OpenProducer();
+        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id);
+        Subscribe();
+    }
+
+    private void Close()
+    {
+        foreach (TaskRunner runner in _tasks.Values) { Drop(runner); }
+        _tasks.Clear();
+        _open = false;
+        _producer?.Dispose();
+        _producer = null;
+        _heldReader?.Dispose();
+        _assigned?.Dispose();
+        _consumer?.Dispose();
+        _context?.Dispose();
+    }
+
+    /// <summary>Stops cleanly: commits what is open, leaves the group's offsets where they are.</summary>
+    private void Finish()
+    {
+        CommitTransaction();
+        _consumer.Close();
+    }
+
+    private IConsumer<byte[]?, byte[]?> Assigned(string use) =>
+        new ConsumerBuilder<byte[]?, byte[]?>(_clients.AssignedConsumer(_id, use))
+            .SetKeyDeserializer(Deserializers.ByteArray!)
+            .SetValueDeserializer(Deserializers.ByteArray!)
+            .SetErrorHandler((_, error) => OnClientError(error))
+            .SetLogHandler((_, message) => OnClientLog(message))
+            .Build();
+
+    private void OpenProducer()
+    {
+        _producer = _clients.Embedded
+            ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
+            : new TransactionalProducer(_clients.Producer(_id), what => StreamLog.Client(_logger, what));
+
+        // Fences whoever held the slot before, and ends what it left open.
+        while (true)
+        {
+            try
+            {
+                _producer.Initialize(InitializeTimeout);
+                _health.Good("broker");
+                return;
+            }
+            catch (KafkaRetriableException e) when (!_stopping.IsCancellationRequested)
+            {
+                if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
+            }
+            catch (KafkaException e) when (!e.Error.IsFatal && !_stopping.IsCancellationRequested)
+            {
+                if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
+                _stopping.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(500));
+            }
+
+            _stopping.ThrowIfCancellationRequested();
+        }
+    }
+
+    private void Subscribe() => _consumer.Subscribe(_snapshot.ByIngressTopic.Keys.Order(StringComparer.Ordinal));
+
+    private void Step()
+    {
+        UsePolicies();
+        Poll();
+        Restore();
+        PollAssigned();
+        Punctuate();
+        Lookups();
+        if (CommitIsDue()) { CommitTransaction(); }
+        _producer!.Poll();
+    }
+
+    /// <summary>A changed policy takes effect between transactions.</summary>
+    private void UsePolicies()
+    {
+        PolicySnapshot current = _policies.Current!;
+        if (ReferenceEquals(current, _snapshot)) { return; }
+        CommitTransaction();
+        IReadOnlyDictionary<string, CompiledBinding> before = _snapshot.ByIngressTopic;
+        _snapshot = current;
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (current.ByIngressTopic.TryGetValue(runner.Ingress.Topic, out CompiledBinding? binding)) { runner.Task.UsePolicy(binding); }
+        }
+
+        if (!before.Keys.ToHashSet(StringComparer.Ordinal).SetEquals(current.ByIngressTopic.Keys)) { Subscribe(); }
+    }
+
+    /// <summary>Takes what the broker has delivered, as far as one transaction may go.</summary>
+    private void Poll()
+    {
+        TimeSpan wait = _open ? Remaining() : PollIdle;
+        if (_assignedBusy) { wait = TimeSpan.Zero; }
+        for (int i = 0; i < PollRecordsMax; i++)
+        {
+            ConsumeResult<byte[]?, byte[]?>? result;
+            try
+            {
+                result = _consumer.Consume(i == 0 ? wait : TimeSpan.Zero);
+            }
+            catch (ConsumeException e)
+            {
+                OnConsumeError(e);
+                continue;
+            }
+
+            PauseNew();
+            if (result is null) { return; }
+            if (!_tasks.TryGetValue(result.TopicPartition, out TaskRunner? runner) || runner.Phase != TaskPhase.Running) { continue; }
+            Process(runner, result);
+            if (CommitIsDue()) { CommitTransaction(); }
+        }
+    }
+
+    private void Process(TaskRunner runner, ConsumeResult<byte[]?, byte[]?> result)
+    {
+        Message<byte[]?, byte[]?> message = result.Message;
+        ConfluentMessages.CopyProducers(message.Headers, _headers);
+        BindingDocument binding = runner.Task.Binding.Document;
+        var input = new RecordInput
+        {
+            Topic = runner.Task.IngressTopic,
+            Partition = runner.Ingress.Partition.Value,
+            Offset = result.Offset.Value,
+            TimestampMs = message.Timestamp.UnixTimestampMs,
+            HasKey = message.Key is not null,
+            Key = message.Key,
+            HasValue = message.Value is not null,
+            Value = message.Value,
+            Headers = _headers,
+            Principal = binding.TopicPrincipal,
+        };
+        EnsureTransaction();
+        switch (runner.Task.Process(input))
+        {
+            case TaskStep.Done:
+                _transactionRecords++;
+                break;
+            case TaskStep.NeedsSchema:
+                Wait(runner);
+                break;
+        }
+    }
+
+    private void OnConsumeError(ConsumeException e)
+    {
+        // A partition that restores has no position of its own yet; where it starts is the restore's to say.
+        if (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset
+            && _tasks.TryGetValue(e.ConsumerRecord.TopicPartition, out TaskRunner? runner))
+        {
+            if (runner.Phase == TaskPhase.Running) { StopTask(runner, "its next record is not there any more: the topic was truncated, or records were deleted before they were read"); }
+            return;
+        }
+
+        if (e.Error.IsFatal) { throw new KafkaException(e.Error); }
+        if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
+    }
+
+    private void OnClientError(Error error)
+    {
+        if (error.Code is ErrorCode.Local_AllBrokersDown && _health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
+    }
+
+    private void OnClientLog(LogMessage message)
+    {
+        if (message.Level <= SyslogLevel.Error && message.Facility != "FAIL") { StreamLog.Client(_logger, $"{message.Facility}: {message.Message}"); }
+    }
+}

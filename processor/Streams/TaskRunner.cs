@@ -1,0 +1,55 @@
+using Confluent.Kafka;
+using PolicyStreams.Processor.Metrics;
+using PolicyStreams.Processor.Tasks;
+
+namespace PolicyStreams.Processor.Streams;
+
+/// <summary>Where a task stands in its life on a thread.</summary>
+internal enum TaskPhase
+{
+    /// <summary>Paused; <see cref="TaskRestore"/> is under way.</summary>
+    Restoring,
+
+    Running,
+
+    /// <summary>Paused until the registry answers.</summary>
+    Waiting,
+
+    /// <summary>Paused for good: an operator must act. The partition stays assigned, so that nobody else runs into the same.</summary>
+    Stopped,
+}
+
+/// <summary>A task on its stream thread: the partition it stands for, its phase, and its restore.</summary>
+internal sealed class TaskRunner(TopicPartition ingress, StreamTask task, TaskGauges gauges)
+{
+    public TopicPartition Ingress { get; } = ingress;
+
+    public TopicPartition Approvals { get; } = new(task.ApprovalsTopic, ingress.Partition);
+
+    public StreamTask Task { get; set; } = task;
+
+    public TaskGauges Gauges { get; } = gauges;
+
+    public TaskPhase Phase { get; set; } = TaskPhase.Restoring;
+
+    public TaskRestore? Restore { get; set; }
+
+    /// <summary>The registry look-up that a waiting task waits for; its result is why there is no answer, null once there is.</summary>
+    public Task<string?>? Lookup { get; set; }
+
+    public TimeSpan LookupBackoff { get; set; }
+
+    public long LookupAfter { get; set; }
+
+    /// <summary>Expiry: the instant whose holds expire, and the end of approvals that must have been consumed first. -1 where nothing is due.</summary>
+    public long ExpiryMs { get; set; } = -1;
+
+    public long ExpiryFence { get; set; }
+
+    /// <summary>Next offset of approvals as far as the reader has come, whether or not a statement was there.</summary>
+    public long ApprovalsSeen { get; set; }
+
+    public string Component => $"task {Ingress.Topic}-{Ingress.Partition.Value}";
+
+    public override string ToString() => Task.ToString();
+}

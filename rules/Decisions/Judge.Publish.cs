@@ -1,0 +1,269 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+using PolicyStreams.Rules.Decisions;
+using PolicyStreams.Rules.Masking;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules;
+
+/// <content>What is published of an allowed record: masked value and key, and the producer's headers.</content>
+public sealed partial class Judge
+{
+    private static readonly JsonWriterOptions ViewOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    /// <summary>
+    /// The masked view of the record that <paramref name="verdict"/> speaks of: what a release would publish, as plain JSON; written for holds.
+    /// Where the masks cannot be applied or the record cannot be read, writes <c>null</c>.
+    /// </summary>
+    public void WriteMaskedView(CompiledBinding binding, in RecordInput input, Verdict verdict, ByteBuffer json)
+    {
+        var scratchVerdict = new Verdict();
+        var bytes = new ByteBuffer(Math.Max(input.Value.Length, 256));
+        JudgeResult result = Release(binding, input, bytes, scratchVerdict);
+        int start = json.Length;
+
+        // A denied release (a mask fails, a deny rule of another policy) has no view: nothing would be published.
+        if (result.Decided && scratchVerdict.Outcome == Outcome.Allow && input.HasValue && Payload(binding, input, scratchVerdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload))
+        {
+            using var writer = new Utf8JsonWriter(json, ViewOptions);
+            if (schema!.WriteJson(payload, writer) == DecodeOutcome.Decoded)
+            {
+                writer.Flush();
+                bytes.Clear(zero: true);
+                return;
+            }
+
+            writer.Reset();
+        }
+
+        json.Truncate(start);
+        json.Append("null"u8);
+        bytes.Clear(zero: true);
+    }
+
+    /// <summary>The published value without its frame, and the schema that reads it. False for a null value.</summary>
+    internal static bool Payload(CompiledBinding binding, in RecordInput input, Verdict verdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload)
+    {
+        schema = null;
+        payload = default;
+        if (!input.HasValue || ReadFrame(binding, input, out SchemaFrame frame) != DecodeOutcome.Decoded) { return false; }
+        schema = binding.Find(frame.Schema)?.Schema;
+        payload = verdict.ValueRewritten ? verdict.Output.Slice(verdict.ValueStart, verdict.ValueLength)[frame.PayloadStart..] : input.Value[frame.PayloadStart..];
+        return schema is not null;
+    }
+
+    /// <summary>Sets the bits of masks that find something to mask, and readies the maskers.</summary>
+    private void FireMasks(CompiledBinding binding, BindingScratch scratch, in RecordInput input)
+    {
+        foreach (CompiledMask mask in binding.Masks) { scratch.Values.Enabled[mask.Selector] = Enforced(binding, scratch, mask); }
+        foreach (ref readonly MaskSite site in _frame.Sites.AsSpan(0, _frame.SiteCount))
+        {
+            int rule = binding.Masks[site.Selector].Rule;
+            if (site.Kind != ValueKind.Null && scratch.MaskHolds[rule]) { scratch.Set(rule); }
+        }
+
+        foreach (CompiledMask mask in binding.HeaderMasks)
+        {
+            if (!scratch.MaskHolds[mask.Rule]) { continue; }
+            for (int i = 0; i < input.Headers.Count; i++)
+            {
+                if (!input.Headers.IsNull(i) && input.Headers.Name(i).SequenceEqual(mask.HeaderName)) { scratch.Set(mask.Rule); }
+            }
+        }
+
+        if (!input.HasKey) { return; }
+        foreach (CompiledMask mask in binding.WholeKeyMasks)
+        {
+            if (scratch.MaskHolds[mask.Rule]) { scratch.Set(mask.Rule); }
+        }
+
+        if (binding.Key.Masks.Length > 0) { FireKeyMasks(binding, scratch, input); }
+    }
+
+    private void FireKeyMasks(CompiledBinding binding, BindingScratch scratch, in RecordInput input)
+    {
+        foreach (CompiledMask mask in binding.Key.Masks) { scratch.Keys.Enabled[mask.Selector] = Enforced(binding, scratch, mask); }
+        if (!binding.Key.TryProgram(input.Key, out RecordProgram program, out int start) || program.Walk(input.Key[start..], _keyFrame) != DecodeOutcome.Decoded) { return; }
+        foreach (ref readonly MaskSite site in _keyFrame.Sites.AsSpan(0, _keyFrame.SiteCount))
+        {
+            int rule = binding.Key.Masks[site.Selector].Rule;
+            if (site.Kind != ValueKind.Null && scratch.MaskHolds[rule]) { scratch.Set(rule); }
+        }
+    }
+
+    private static bool Enforced(CompiledBinding binding, BindingScratch scratch, CompiledMask mask) => scratch.MaskHolds[mask.Rule] && !binding.Rules[mask.Rule].Document.Shadow;
+
+    private void Publish(CompiledBinding binding, BindingScratch scratch, in RecordInput input, in Reading reading, ByteBuffer output, Verdict verdict)
+    {
+        scratch.Entries.Begin();
+        int start = output.Length;
+        if (PublishValue(scratch, input, reading, output, verdict) && PublishKey(binding, scratch, input, output, verdict) && PublishHeaders(binding, scratch, input, verdict))
+        {
+            verdict.MaskedSet = scratch.Entries.Set();
+            return;
+        }
+
+        output.Truncate(start);
+        verdict.ValueRewritten = verdict.KeyRewritten = verdict.KeyNulled = false;
+        verdict.Headers.Clear();
+        DenyMask(scratch, verdict);
+    }
+
+    private static void DenyMask(BindingScratch scratch, Verdict verdict)
+    {
+        scratch.Set(scratch.MaskBit);
+        verdict.Fired = scratch.Fired();
+    }
+
+    private static bool MaskFailed(CompiledBinding binding, Verdict verdict, CompiledMask? mask, string code)
+    {
+        string rule = mask is null ? SystemCauses.Mask : binding.Rules[mask.Rule].Document.Id;
+        verdict.Errors.Add(new DecisionError(rule, code.Length > 0 ? code : "mask-value"));
+        return false;
+    }
+
+    private bool PublishValue(BindingScratch scratch, in RecordInput input, in Reading reading, ByteBuffer output, Verdict verdict)
+    {
+        if (!input.HasValue || !scratch.Values.HasWork(_frame)) { return true; }
+        SiteMasker masker = scratch.Values;
+        RecordProgram program = reading.Writer!.Program!;
+        masker.Begin(input, program);
+        int start = output.Length;
+        output.Append(input.Value[..reading.PayloadStart]);
+        if (program.Rewrite(input.Value[reading.PayloadStart..], _frame, masker, output) != RewriteOutcome.Written) { return MaskFailed(verdict.Binding, verdict, masker.Failed, masker.FailCode); }
+        if (masker.Applied == 0)
+        {
+            output.Truncate(start);
+            return true;
+        }
+
+        verdict.ValueRewritten = true;
+        verdict.ValueStart = start;
+        verdict.ValueLength = output.Length - start;
+        return true;
+    }
+
+    private bool PublishKey(CompiledBinding binding, BindingScratch scratch, in RecordInput input, ByteBuffer output, Verdict verdict)
+    {
+        if (!input.HasKey) { return true; }
+        int start = output.Length;
+        foreach (CompiledMask mask in binding.WholeKeyMasks)
+        {
+            if (!Enforced(binding, scratch, mask)) { continue; }
+            switch (mask.Method)
+            {
+                case MaskMethod.Redact:
+                    verdict.KeyNulled = true;
+                    break;
+                case MaskMethod.Bucket:
+                    if (input.Key.Length != 8 || SiteMasker.FloorTo(BinaryPrimitives.ReadInt64BigEndian(input.Key), (long)mask.Document.Bucket) is not { } bucket) { return MaskFailed(binding, verdict, mask, "mask-type"); }
+                    BinaryPrimitives.WriteInt64BigEndian(output.GetSpan(8), bucket);
+                    output.Advance(8);
+                    break;
+                default:
+                    if (!TryMaskText(scratch, mask, input, input.Key, output)) { return MaskFailed(binding, verdict, mask, "mask-value"); }
+                    break;
+            }
+
+            KeyDone(scratch, mask, verdict, output, start);
+            return true;
+        }
+
+        return binding.Key.Masks.Length == 0 || PublishKeyFields(binding, scratch, input, output, verdict);
+    }
+
+    private static void KeyDone(BindingScratch scratch, CompiledMask mask, Verdict verdict, ByteBuffer output, int start)
+    {
+        scratch.Entries.Mark(scratch.Entries.Of(mask, mask.PathText));
+        if (verdict.KeyNulled) { return; }
+        verdict.KeyRewritten = true;
+        verdict.KeyStart = start;
+        verdict.KeyLength = output.Length - start;
+    }
+
+    private bool PublishKeyFields(CompiledBinding binding, BindingScratch scratch, in RecordInput input, ByteBuffer output, Verdict verdict)
+    {
+        SiteMasker masker = scratch.Keys;
+        if (!masker.Enabled.AsSpan().Contains(true)) { return true; }
+
+        // A key that is not of its format may hold anything: it is not published unmasked.
+        if (!binding.Key.TryProgram(input.Key, out RecordProgram program, out int payload) || program.Walk(input.Key[payload..], _keyFrame) != DecodeOutcome.Decoded)
+        {
+            return MaskFailed(binding, verdict, binding.Key.Masks[masker.Enabled.AsSpan().IndexOf(true)], "key-format");
+        }
+
+        if (!masker.HasWork(_keyFrame)) { return true; }
+        masker.Begin(input, program);
+        int start = output.Length;
+        output.Append(input.Key[..payload]);
+        if (program.Rewrite(input.Key[payload..], _keyFrame, masker, output) != RewriteOutcome.Written) { return MaskFailed(binding, verdict, masker.Failed, masker.FailCode); }
+        if (masker.Applied == 0)
+        {
+            output.Truncate(start);
+            return true;
+        }
+
+        verdict.KeyRewritten = true;
+        verdict.KeyStart = start;
+        verdict.KeyLength = output.Length - start;
+        return true;
+    }
+
+    private bool PublishHeaders(CompiledBinding binding, BindingScratch scratch, in RecordInput input, Verdict verdict)
+    {
+        BindingDocument document = binding.Document;
+        if (document.Headers == HeaderChoice.Drop) { return true; }
+        for (int i = 0; i < input.Headers.Count; i++)
+        {
+            ReadOnlySpan<byte> name = input.Headers.Name(i);
+            if (name.StartsWith("ps-"u8) || (document.Headers == HeaderChoice.Names && !binding.KeepsHeader(name))) { continue; }
+            CompiledMask? mask = input.Headers.IsNull(i) ? null : HeaderMask(binding, scratch, name);
+            if (mask is null)
+            {
+                verdict.Headers.Add(name, input.Headers.Value(i), input.Headers.IsNull(i));
+                continue;
+            }
+
+            scratch.Entries.Mark(scratch.Entries.Of(mask, mask.PathText));
+            if (mask.Method == MaskMethod.Remove) { continue; }
+            if (mask.Method == MaskMethod.Redact)
+            {
+                verdict.Headers.Add(name, default, isNull: true);
+                continue;
+            }
+
+            _masked.Clear();
+            if (!TryMaskText(scratch, mask, input, input.Headers.Value(i), _masked)) { return MaskFailed(binding, verdict, mask, "mask-value"); }
+            verdict.Headers.Add(name, _masked.Written);
+        }
+
+        return true;
+    }
+
+    private static CompiledMask? HeaderMask(CompiledBinding binding, BindingScratch scratch, ReadOnlySpan<byte> name)
+    {
+        foreach (CompiledMask mask in binding.HeaderMasks)
+        {
+            if (name.SequenceEqual(mask.HeaderName) && Enforced(binding, scratch, mask)) { return mask; }
+        }
+
+        return null;
+    }
+
+    private static bool TryMaskText(BindingScratch scratch, CompiledMask mask, in RecordInput input, ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        // A constant takes any bytes' place; what looks at text needs text.
+        if (mask.Method != MaskMethod.Constant && !Utf8.IsValid(text)) { return false; }
+        var place = new MaskPlace { Topic = input.Topic, Partition = input.Partition, Offset = input.Offset, Path = mask.PathText };
+        int start = output.Length;
+        if (!scratch.Texts.TryMask(mask, text, place, output, out bool changed)) { return false; }
+        if (changed) { return true; }
+        output.Truncate(start);
+        output.Append(text);
+        return true;
+    }
+}

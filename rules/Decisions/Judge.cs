@@ -1,0 +1,228 @@
+using System.Runtime.CompilerServices;
+using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Decisions;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>
+/// The policy decision point: one a stream thread, reused record after record (it owns the scratch). Pure: no clock, file, or network.
+/// </summary>
+public sealed partial class Judge
+{
+    private readonly ConditionalWeakTable<CompiledBinding, BindingScratch> _scratches = [];
+    private readonly CaptureFrame _frame = new();
+    private readonly CaptureFrame _keyFrame = new();
+    private readonly ByteBuffer _masked = new(256);
+    private CompiledBinding? _lastBinding;
+    private BindingScratch _lastScratch = null!;
+
+    /// <summary>Counts which way conditions went, for policy tests; null on the record path.</summary>
+    internal ConditionCoverage? Coverage { get; set; }
+
+    private enum Stage : byte
+    {
+        /// <summary>The verdict is complete.</summary>
+        Decided,
+        /// <summary>Rules have spoken; what is published is still to be made where they allow.</summary>
+        Judged,
+        /// <summary>The record's schema is not known yet.</summary>
+        Unknown,
+    }
+
+    /// <summary>Judges one record; masks included. The same input and policy give the same verdict and bytes.</summary>
+    /// <param name="output">Rewritten bytes are appended here.</param>
+    /// <param name="verdict">Overwritten.</param>
+    /// <returns>Not decided only where the record's schema id is not known to the binding yet: fetch it, call <see cref="CompiledBinding.AddWriter(int, WriterAdmission, SchemaVersion)"/>, ask again.</returns>
+    public JudgeResult Decide(CompiledBinding binding, in RecordInput input, ByteBuffer output, Verdict verdict)
+    {
+        BindingScratch scratch = Scratch(binding);
+        Stage stage = Evaluate(binding, scratch, input, output, verdict, out Reading reading);
+        if (stage == Stage.Unknown) { return Needed(reading); }
+        if (stage == Stage.Judged)
+        {
+            FiredSet fired = scratch.Fired();
+            verdict.Fired = fired;
+            if (fired.Outcome == Outcome.Allow) { Publish(binding, scratch, input, reading, output, verdict); }
+        }
+
+        return JudgeResult.Done;
+    }
+
+    /// <summary>
+    /// Judges a held record whose terms are met: as <see cref="Decide"/>, but holds no longer hold. Allowed with masks and route of now, or denied: by a deny rule,
+    /// because a mask cannot be applied, or because the record cannot be read by its schema.
+    /// </summary>
+    /// <remarks>Call it after <see cref="Decide"/> gave Hold and the statements satisfy every one of its <see cref="Verdict.Holds"/>.</remarks>
+    public JudgeResult Release(CompiledBinding binding, in RecordInput input, ByteBuffer output, Verdict verdict)
+    {
+        BindingScratch scratch = Scratch(binding);
+        Stage stage = Evaluate(binding, scratch, input, output, verdict, out Reading reading);
+        if (stage == Stage.Unknown) { return Needed(reading); }
+        if (stage == Stage.Decided)
+        {
+            // A schema mismatch is mended by a policy or a schema, never by approval: the masks that the policy names cannot all be applied.
+            if (verdict.Outcome == Outcome.Hold) { verdict.Fired = scratch.Cause(SystemCauses.SchemaMismatch, terms: null); }
+            return JudgeResult.Done;
+        }
+
+        scratch.Set(scratch.ReleaseBit);
+        verdict.Fired = scratch.Fired();
+        if (verdict.Outcome != Outcome.Allow) { return JudgeResult.Done; }
+        if (scratch.MaskUnknown) { DenyMask(scratch, verdict); }
+        else { Publish(binding, scratch, input, reading, output, verdict); }
+        return JudgeResult.Done;
+    }
+
+    /// <summary>A verdict of the system's own: denied for one cause (<c>ps:output-refused</c>).</summary>
+    public void Deny(CompiledBinding binding, in RecordInput input, string cause, string code, Verdict verdict)
+    {
+        int? schema = ReferenceEquals(verdict.Binding, binding) ? verdict.SchemaId : null;
+        verdict.Begin(binding, verdict.Output);
+        verdict.SchemaId = schema;
+        verdict.Fired = Scratch(binding).Cause(cause, terms: null);
+        verdict.Errors.Add(new DecisionError(cause, code));
+    }
+
+    private BindingScratch Scratch(CompiledBinding binding)
+    {
+        if (ReferenceEquals(binding, _lastBinding)) { return _lastScratch; }
+        if (!_scratches.TryGetValue(binding, out BindingScratch? scratch))
+        {
+            scratch = new BindingScratch(binding);
+            _scratches.Add(binding, scratch);
+        }
+
+        (_lastBinding, _lastScratch) = (binding, scratch);
+        return scratch;
+    }
+
+    private static JudgeResult Needed(in Reading reading) =>
+        reading.Schema.Kind == SchemaRefKind.Guid ? new JudgeResult(false, 0) { NeededSchemaGuid = reading.Schema.Guid } : new JudgeResult(false, (int)reading.Schema.Id);
+
+    /// <summary>What of a record is known once its frame was read.</summary>
+    private struct Reading
+    {
+        public SchemaRef Schema;
+        public int PayloadStart;
+        public Writer? Writer;
+    }
+
+    /// <summary>Limits, framing, writer, walk, and all rules, in this order. Leaves what fired in the scratch.</summary>
+    private Stage Evaluate(CompiledBinding binding, BindingScratch scratch, in RecordInput input, ByteBuffer output, Verdict verdict, out Reading reading)
+    {
+        reading = default;
+        verdict.Begin(binding, output);
+        scratch.Begin();
+        BindingDocument document = binding.Document;
+        if (input.Value.Length > document.RecordBytesMax) { return Cause(scratch, verdict, SystemCauses.Limit, "record-bytes"); }
+        if (input.Headers.Count > document.HeadersMax) { return Cause(scratch, verdict, SystemCauses.Limit, "headers"); }
+        if (!input.HasValue)
+        {
+            if (document.Tombstones == TombstoneChoice.Deny) { return Cause(scratch, verdict, SystemCauses.Tombstone, "null-value"); }
+            if (document.Tombstones == TombstoneChoice.Hold) { scratch.Set(scratch.TombstoneBit); }
+            _frame.Begin(binding.Plan.Root.SlotCount, []);
+            return Rules(binding, scratch, input, reading, verdict);
+        }
+
+        DecodeOutcome outcome = ReadFrame(binding, input, out SchemaFrame frame);
+        if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
+        reading.Schema = frame.Schema;
+        reading.PayloadStart = frame.PayloadStart;
+        Writer? writer = reading.Writer = binding.Find(frame.Schema);
+        if (writer is null) { return Stage.Unknown; }
+        if (writer.SchemaId > 0) { verdict.SchemaId = writer.SchemaId; }
+        if (writer.Refusal is not null) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, writer.Refusal); }
+        outcome = writer.Program!.Walk(input.Value[frame.PayloadStart..], _frame);
+        if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
+        if (writer.Mismatches.Count > 0)
+        {
+            verdict.Fired = scratch.Cause(SystemCauses.SchemaMismatch, binding.PolicyDocument.OnSchemaMismatch);
+            foreach (SchemaMismatch mismatch in writer.Mismatches) { verdict.Errors.Add(new DecisionError(SystemCauses.SchemaMismatch, mismatch.Path)); }
+            return Stage.Decided;
+        }
+
+        return Rules(binding, scratch, input, reading, verdict);
+    }
+
+    private static Stage Cause(BindingScratch scratch, Verdict verdict, string cause, string code)
+    {
+        verdict.Fired = scratch.Cause(cause, terms: null);
+        verdict.Errors.Add(new DecisionError(cause, code));
+        return Stage.Decided;
+    }
+
+    private static DecodeOutcome ReadFrame(CompiledBinding binding, in RecordInput input, out SchemaFrame frame)
+    {
+        if (binding.Unframed)
+        {
+            frame = default;
+            return DecodeOutcome.Decoded;
+        }
+
+        ReadOnlySpan<byte> header = default;
+        int headers = 0;
+        for (int i = 0; i < input.Headers.Count; i++)
+        {
+            if (!input.Headers.Name(i).SequenceEqual(FrameReader.ValueHeader)) { continue; }
+            headers++;
+            header = input.Headers.Value(i);
+        }
+
+        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding);
+    }
+
+    private Stage Rules(CompiledBinding binding, BindingScratch scratch, in RecordInput input, in Reading reading, Verdict verdict)
+    {
+        Writer? writer = reading.Writer;
+        var record = new ConditionInput
+        {
+            Value = input.Value[reading.PayloadStart..],
+            Frame = _frame,
+            Program = writer?.Program!,
+            Key = input.Key,
+            HasKey = input.HasKey,
+            KeyReader = binding.Key.Reader,
+            Headers = input.Headers,
+            Principal = input.Principal,
+            Topic = input.Topic,
+            Partition = input.Partition,
+            Offset = input.Offset,
+            TimestampMs = input.TimestampMs,
+            SchemaId = writer?.SchemaId ?? 0,
+            Subject = binding.Subject.Subject,
+            SchemaVersion = writer?.Version ?? 0,
+        };
+        foreach (CompiledRule rule in binding.Rules)
+        {
+            bool holds = true;
+            if (rule.When is { } when)
+            {
+                // A null value has no fields: rules that read them do not speak of it, the binding's choice for tombstones does.
+                if (!input.HasValue && rule.ReadsValue) { holds = false; }
+                else
+                {
+                    Truth truth = Coverage?.Of(binding, rule) is { } branches ? when.Evaluate(ref record, branches, out EvalError error) : when.Evaluate(ref record, out error);
+                    holds = truth == Truth.True;
+                    if (truth == Truth.Error) { Failed(scratch, verdict, rule, error); }
+                }
+            }
+
+            // A mask fires where it finds something to mask, which is seen below.
+            if (rule.Mask is null) { if (holds) { scratch.Set(rule.Index); } }
+            else { scratch.MaskHolds[rule.Index] = holds; }
+        }
+
+        FireMasks(binding, scratch, input);
+        return Stage.Judged;
+    }
+
+    private static void Failed(BindingScratch scratch, Verdict verdict, CompiledRule rule, EvalError error)
+    {
+        verdict.Errors.Add(new DecisionError(rule.Document.Id, EvalErrors.Code(error)));
+        if (rule.Document.Shadow) { return; }
+        scratch.Set(scratch.ErrorBit);
+        if (rule.Mask is not null) { scratch.MaskUnknown = true; }
+    }
+}

@@ -1,0 +1,36 @@
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules.Decisions;
+
+/// <summary>What follows from which masks changed which paths. Immutable.</summary>
+internal sealed class MaskedSet
+{
+    public static MaskedSet None { get; } = new([], []);
+
+    public MaskedSet(string[] paths, string[] keys)
+    {
+        Paths = paths;
+        Keys = keys;
+        var buffer = new ByteBuffer(128);
+        if (paths.Length > 0)
+        {
+            buffer.Append(",\"masked\":"u8);
+            JsonText.AppendArray(buffer, paths);
+        }
+
+        if (keys.Length > 0)
+        {
+            buffer.Append(",\"keys\":"u8);
+            JsonText.AppendArray(buffer, keys);
+        }
+
+        Json = buffer.Written.ToArray();
+    }
+
+    public string[] Paths { get; }
+
+    public string[] Keys { get; }
+
+    /// <summary><c>,"masked":[…],"keys":[…]</c>, empty lists left out.</summary>
+    public byte[] Json { get; }
+}

@@ -1,0 +1,111 @@
+using PolicyStreams.Rules.Cel;
+using PolicyStreams.Schemas;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>Checks policies beyond what running them needs: everything that loading and compiling say, and warnings of what is legal and probably meant otherwise.</summary>
+public static class PolicyLinter
+{
+    /// <summary>Lints the policies of one folder.</summary>
+    /// <param name="files">All policy files of it.</param>
+    /// <param name="schemas">Gives the schemas of a policy's bindings, adding diagnostics for what is missing. Null checks the documents alone.</param>
+    /// <param name="keys">Null takes every key that a policy names as supplied: lint runs where keys are not.</param>
+    /// <returns>In the order of files and lines.</returns>
+    public static IReadOnlyList<Diagnostic> Lint(
+        IReadOnlyList<PolicyFile> files, Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas, KeyRing? keys = null)
+    {
+        PolicyLoad load = PolicySet.Load(files);
+        var all = new List<Diagnostic>(load.Diagnostics);
+        if (load.Set is null) { return all; }
+        foreach (PolicyDocument policy in load.Set.Policies)
+        {
+            var bag = new DiagnosticBag(policy.Path);
+            CheckDocument(policy, bag);
+            all.AddRange(bag.ToList());
+            if (schemas is null)
+            {
+                CheckSyntax(policy, all);
+                continue;
+            }
+
+            var said = new List<Diagnostic>();
+            IReadOnlyDictionary<string, SubjectSchemas> subjects = schemas(policy, said);
+            if (!said.Exists(diagnostic => diagnostic.Severity == Severity.Error)) { CompiledPolicy.Compile(policy, subjects, keys ?? Stand(policy), said); }
+            all.AddRange(said);
+        }
+
+        return [.. all.Distinct().OrderBy(diagnostic => diagnostic.File, StringComparer.Ordinal).ThenBy(diagnostic => diagnostic.Line).ThenBy(diagnostic => diagnostic.Column)];
+    }
+
+    /// <summary>Keys that stand in for the ones a policy names; no output of theirs is seen.</summary>
+    public static KeyRing Stand(PolicyDocument policy)
+    {
+        var keys = new KeyRing();
+        foreach (string name in policy.Bindings.SelectMany(binding => binding.KeyNames).Distinct()) { keys.Add(name, "stands-in-for-a-key-that-is-elsewhere"u8); }
+        return keys;
+    }
+
+    private static void CheckSyntax(PolicyDocument policy, List<Diagnostic> all)
+    {
+        var bag = new DiagnosticBag(policy.Path);
+        foreach (RuleDocument rule in policy.Rules)
+        {
+            if (rule.When is null) { continue; }
+            var found = new List<CelDiagnostic>();
+            CelPrinter.Canonical(rule.When, found);
+            foreach (CelDiagnostic one in found)
+            {
+                (int line, int column) = rule.WhenNode!.Locate(one.Line, one.Column);
+                bag.Add(line, column, DiagnosticCodes.ConditionSyntax, Severity.Error, $"{one.Message} in rule `{rule.Id}`", one.Help);
+            }
+        }
+
+        all.AddRange(bag.ToList());
+    }
+
+    private static void CheckDocument(PolicyDocument policy, DiagnosticBag bag)
+    {
+        if (policy.Rules.Count == 0) { bag.Warning(policy.NameNode, DiagnosticCodes.NoRules, $"policy `{policy.Name}` has no rules: every readable record is allowed"); }
+        var tags = new Dictionary<string, RuleDocument>(StringComparer.Ordinal);
+        for (int i = 0; i < policy.Rules.Count; i++)
+        {
+            RuleDocument rule = policy.Rules[i];
+            if (!policy.Bindings.Any(binding => rule.AppliesTo(binding.Name))) { bag.Warning(rule.Node, DiagnosticCodes.RuleWithoutBinding, $"rule `{rule.Id}` applies to no binding"); }
+            if (rule is { Effect: Effect.Deny, When: null, Shadow: false }) { bag.Warning(rule.EffectNode, DiagnosticCodes.AlwaysDenies, $"rule `{rule.Id}` denies every record", "give it a condition: when: …"); }
+            if (rule.Hold is { OnExpiry: OnExpiry.Allow }) { Expiry(rule.EffectNode.Find("on_expiry") ?? rule.EffectNode, $"rule `{rule.Id}`", bag); }
+            foreach (KeyValuePair<string, string> tag in rule.Tags)
+            {
+                if (!tags.TryAdd(tag.Key, rule)) { bag.Warning(rule.EffectNode, DiagnosticCodes.TagTwice, $"rule `{rule.Id}` sets tag `{tag.Key}`, which rule `{tags[tag.Key].Id}` sets too", "where both fire, the first one's value holds"); }
+            }
+
+            if (rule.Mask?.Path is not null && !rule.Shadow) { CheckMasks(policy, i, rule, bag); }
+        }
+
+        if (policy.OnError is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.NameNode, "`on_error`", bag); }
+        if (policy.OnSchemaMismatch is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.NameNode, "`on_schema_mismatch`", bag); }
+        foreach (BindingDocument binding in policy.Bindings)
+        {
+            if (binding.TombstoneTerms is { OnExpiry: OnExpiry.Allow }) { Expiry(binding.Node, $"`tombstones` of binding `{binding.Name}`", bag); }
+            foreach (string route in binding.Topics.Routes)
+            {
+                if (!policy.Rules.Any(rule => rule.RouteTo == route && rule.AppliesTo(binding.Name))) { bag.Warning(binding.Node, DiagnosticCodes.RouteNeverUsed, $"no rule of binding `{binding.Name}` routes to `{route}`"); }
+            }
+        }
+    }
+
+    private static void Expiry(Yaml.YamlNode at, string what, DiagnosticBag bag) =>
+        bag.Error(at, DiagnosticCodes.ExpiryAllows, $"the hold of {what} lets the record through when nobody decides", "write on_expiry: deny");
+
+    private static void CheckMasks(PolicyDocument policy, int index, RuleDocument rule, DiagnosticBag bag)
+    {
+        for (int j = 0; j < index; j++)
+        {
+            RuleDocument earlier = policy.Rules[j];
+            if (earlier.Shadow || earlier.Mask?.Path is not { } path || !path.Equals(rule.Mask!.Path) || path.Root != rule.Mask.Path!.Root) { continue; }
+            if (!policy.Bindings.Any(binding => rule.AppliesTo(binding.Name) && earlier.AppliesTo(binding.Name))) { continue; }
+            if (earlier.When is null) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks `{path}` before it, always"); }
+            else { bag.Warning(rule.EffectNode, DiagnosticCodes.TwoMasksOneField, $"rules `{earlier.Id}` and `{rule.Id}` both mask `{path}`", "where both apply, the first one holds"); }
+            return;
+        }
+    }
+}

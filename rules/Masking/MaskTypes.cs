@@ -1,0 +1,102 @@
+using PolicyStreams.Schemas;
+
+namespace PolicyStreams.Rules.Masking;
+
+/// <summary>Whether a mask's output can stand where the masked value stands.</summary>
+internal static class MaskTypes
+{
+    public static void Check(MaskDocument mask, string path, IReadOnlyList<SchemaType> types, ValueKind parent, string what, DiagnosticBag bag)
+    {
+        // In a union the mask must fit at least one branch; a value of another branch denies its record.
+        string? fault = null, help = null;
+        foreach (SchemaType type in types)
+        {
+            fault = Fault(mask, type, parent, out help);
+            if (fault is null) { return; }
+        }
+
+        if (fault is not null) { bag.Error(mask.MethodNode, DiagnosticCodes.MaskType, $"`{mask.MethodName}` of {what} cannot mask `{path}`: {fault}", help); }
+    }
+
+    public static void CheckHeader(MaskDocument mask, string what, DiagnosticBag bag)
+    {
+        if (mask.Method == MaskMethod.Bucket) { bag.Error(mask.MethodNode, DiagnosticCodes.MaskType, $"`bucket` of {what} cannot mask a header: a header is text"); }
+    }
+
+    public static void CheckKey(MaskDocument mask, KeyFormat format, string what, DiagnosticBag bag)
+    {
+        string? fault = (mask.Method, format) switch
+        {
+            (MaskMethod.Redact, _) => null,
+            (MaskMethod.Remove, _) => "a key is not removed; `redact` makes it null",
+            (MaskMethod.Bucket, KeyFormat.Long) => null,
+            (MaskMethod.Bucket, _) => "the key is no number",
+            (_, KeyFormat.String) => null,
+            _ => "a mask of texts takes keys of `key_format: string`",
+        };
+        if (fault is not null) { bag.Error(mask.MethodNode, DiagnosticCodes.MaskType, $"`{mask.MethodName}` of {what} cannot mask `key`: {fault}"); }
+    }
+
+    private static string? Fault(MaskDocument mask, SchemaType type, ValueKind parent, out string? help)
+    {
+        help = null;
+        bool any = type.Kind == ValueKind.Dyn;
+        switch (mask.Method)
+        {
+            case MaskMethod.Redact:
+                return RedactFault(type, []);
+            case MaskMethod.Remove:
+                if (parent is ValueKind.List or ValueKind.Map or ValueKind.Dyn) { return null; }
+                help = "use `redact`";
+                return parent == ValueKind.Record ? "a field of a record cannot be removed" : "there is nothing to remove it from";
+            case MaskMethod.Bucket:
+                if (any || type.Kind is ValueKind.Int or ValueKind.UInt or ValueKind.Double)
+                {
+                    return type.Kind is ValueKind.Int or ValueKind.UInt && mask.Bucket != Math.Floor(mask.Bucket) ? "it is an integer, and the width of its buckets is not" : null;
+                }
+
+                return $"it is {SchemaPaths.Say(type)}, not a number";
+            case MaskMethod.Date:
+                if (any || (type.Kind == ValueKind.Timestamp && DateMask.InUnit(0, type.NativeName) is not null) || (type.Kind == ValueKind.String && type.Symbols.Count == 0 && type.FixedSize == 0)) { return null; }
+                return $"it is {SchemaPaths.Say(type)}, not an instant, a date, or a text of one";
+            default:
+                if (any) { return null; }
+                if (type.Kind != ValueKind.String)
+                {
+                    help = type.Kind is ValueKind.Record or ValueKind.List or ValueKind.Map ? "`redact` empties it; or select the texts inside" : "`redact` takes every type";
+                    return $"it is {SchemaPaths.Say(type)}, not a string";
+                }
+
+                if (type.Symbols.Count > 0)
+                {
+                    help = $"symbols: {string.Join(", ", type.Symbols.Take(24))}";
+                    return mask.Method == MaskMethod.Constant && type.Symbols.Contains(mask.Constant) ? null : mask.Method == MaskMethod.Constant ? "the constant is no symbol of the enum" : "it is an enum, and takes only its own symbols";
+                }
+
+                return type.FixedSize > 0 ? "it is a text of fixed size" : null;
+        }
+    }
+
+    /// <summary>Everything has an empty value but what is made of fields that have none: an enum without a default, a record that contains itself, a union without null.</summary>
+    private static string? RedactFault(SchemaType type, List<SchemaType> open)
+    {
+        if (type.Nullable) { return null; }
+        switch (type.Kind)
+        {
+            case ValueKind.Record:
+                if (open.Exists(other => ReferenceEquals(other.Fields, type.Fields))) { return "it contains itself, and has no empty value"; }
+                open.Add(type);
+                foreach (SchemaField field in type.Fields)
+                {
+                    if (RedactFault(field.Type, open) is { } fault) { return $"its field `{field.Name}` has no empty value: {fault}"; }
+                }
+
+                open.RemoveAt(open.Count - 1);
+                return null;
+            case ValueKind.String when type.Symbols.Count > 0:
+                return type.DefaultSymbol is null ? "it is an enum without a default, and has no empty value" : null;
+            default:
+                return null;
+        }
+    }
+}

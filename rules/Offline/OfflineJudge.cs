@@ -1,0 +1,165 @@
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>How records are written on the lines that <see cref="OfflineJudge"/> reads.</summary>
+public enum RecordLineFormat : byte
+{
+    /// <summary>Plain JSON typed by the schema.</summary>
+    Json,
+    /// <summary>The value's bytes in hexadecimal; an empty line is an empty value.</summary>
+    Hex,
+}
+
+/// <summary>Judges records a line at a time with the same core as the processor. One a thread: it owns the scratch.</summary>
+/// <param name="principal">Who produced the records; null takes the binding's own (identity <c>topic</c>), else nobody.</param>
+/// <param name="timeMs">Time of decisions and records, in milliseconds since the Unix epoch: the host's clock, or any instant that shall be the same in every run.</param>
+public sealed class OfflineJudge(CompiledBinding binding, Principal? principal = null, long timeMs = 0) : IDisposable
+{
+    private const int LineMax = 256 * 1024 * 1024;
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = 512 };
+
+    private readonly Judge _judge = new();
+    private readonly Verdict _verdict = new();
+    private readonly ByteBuffer _input = new();
+    private readonly ByteBuffer _output = new();
+    private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
+    private readonly Principal _principal = principal ?? binding.Document.TopicPrincipal;
+
+    /// <summary>Judges the record of one line and appends its answer with a newline: <c>{"decision":{…},"value":…,"hex":…}</c>.</summary>
+    /// <param name="line">Without its line ending.</param>
+    /// <param name="number">From 0; it is the decision's offset.</param>
+    /// <returns>Null, or why there is no record on the line (then the answer is <c>{"decision":null,"value":null,"hex":null,"error":…}</c>). Never holds any of the line.</returns>
+    public string? Judge(ReadOnlySpan<byte> line, RecordLineFormat format, long number, ByteBuffer answers)
+    {
+        string? fault = Read(line, format);
+        if (fault is not null)
+        {
+            answers.Append("{\"decision\":null,\"value\":null,\"hex\":null,\"error\":"u8);
+            Decisions.JsonText.Append(answers, fault);
+            answers.Append("}\n"u8);
+            return fault;
+        }
+
+        _output.Clear();
+        var input = new RecordInput
+        {
+            Topic = binding.Document.Topics.Ingress,
+            Offset = number,
+            TimestampMs = timeMs,
+            HasValue = true,
+            Value = _input.Written,
+            Headers = RecordHeaders.Empty,
+            Principal = _principal,
+        };
+        while (true)
+        {
+            JudgeResult result = _judge.Decide(binding, input, _output, _verdict);
+            if (result.Decided) { break; }
+
+            // Offline there is nobody to ask: what the subject's versions do not have is unknown.
+            if (result.NeededSchemaId > 0) { binding.AddWriter(result.NeededSchemaId, WriterAdmission.UnknownId, null); }
+            else { binding.AddWriter(result.NeededSchemaGuid!.Value, 0, WriterAdmission.UnknownId, null); }
+        }
+
+        Answer(input, number, answers);
+        return null;
+    }
+
+    public void Dispose() => _json.Dispose();
+
+    private void Answer(in RecordInput input, long number, ByteBuffer answers)
+    {
+        bool published = _verdict.Outcome == Outcome.Allow;
+        ReadOnlySpan<byte> bytes = !published ? default : _verdict.ValueRewritten ? _output.Slice(_verdict.ValueStart, _verdict.ValueLength) : input.Value;
+        Span<byte> digest = stackalloc byte[32];
+        if (published) { SHA256.HashData(bytes, digest); }
+        var facts = new DecisionFacts
+        {
+            Topic = input.Topic,
+            Offset = number,
+            IdSuffix = "",
+            Event = "decided",
+            Seq = number,
+            TimeMs = timeMs,
+            After = published ? digest : default,
+        };
+        answers.Append("{\"decision\":"u8);
+        DecisionWriter.Write(answers, _verdict, _principal, facts, full: true);
+        answers.Append(",\"value\":"u8);
+        if (!published || !PolicyStreams.Rules.Judge.Payload(binding, input, _verdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload) || !WriteValue(schema!, payload, answers))
+        {
+            answers.Append("null"u8);
+        }
+
+        answers.Append(",\"hex\":"u8);
+        if (published)
+        {
+            answers.Append((byte)'"');
+            Convert.TryToHexStringLower(bytes, answers.GetSpan(Math.Max(2 * bytes.Length, 1)), out int written);
+            answers.Advance(written);
+            answers.Append("\"}\n"u8);
+        }
+        else { answers.Append("null}\n"u8); }
+    }
+
+    private bool WriteValue(RecordSchema schema, ReadOnlySpan<byte> payload, ByteBuffer answers)
+    {
+        int start = answers.Length;
+        _json.Reset(answers);
+        if (schema.WriteJson(payload, _json) == DecodeOutcome.Decoded)
+        {
+            _json.Flush();
+            return true;
+        }
+
+        _json.Reset();
+        answers.Truncate(start);
+        return false;
+    }
+
+    private string? Read(ReadOnlySpan<byte> line, RecordLineFormat format)
+    {
+        _input.Clear();
+        if (line.Length > LineMax) { return "the line is too long"; }
+        if (format == RecordLineFormat.Hex)
+        {
+            line = line.Trim(" \t\r"u8);
+            if (line.Length % 2 != 0) { return "an odd number of hexadecimal digits"; }
+            if (Convert.FromHexString(line, _input.GetSpan(Math.Max(line.Length / 2, 1)), out _, out int written) != System.Buffers.OperationStatus.Done) { return "not hexadecimal"; }
+            _input.Advance(written);
+            return null;
+        }
+
+        // JSON without a schema is its own encoding: whatever is wrong with it is the judge's to say.
+        RecordSchema schema = binding.CheckedSchema;
+        if (schema is PolicyStreams.Schemas.Json.SchemalessJson)
+        {
+            _input.Append(line);
+            return null;
+        }
+
+        if (!binding.Unframed) { binding.AppendFrame(_input); }
+        try
+        {
+            var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = Reading.MaxDepth });
+            using JsonDocument document = JsonDocument.ParseValue(ref reader);
+            if (reader.BytesConsumed < line.Length && line[(int)reader.BytesConsumed..].ContainsAnyExcept(" \t\r\n"u8)) { return "more than one JSON value"; }
+            schema.EncodeJson(document.RootElement, _input);
+            return null;
+        }
+        catch (JsonException)
+        {
+            return "not JSON";
+        }
+        catch (SchemaException fault)
+        {
+            return fault.Message;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using PolicyStreams.Rules.Yaml;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>Reads a policy file to a document; says every mistake that needs no schema to see.</summary>
+internal sealed class DocumentReader(DiagnosticBag bag)
+{
+    public const string ApiVersion = "policystreams/v1";
+    public const int BindingsMax = 1_000;
+    public const int RulesMax = 10_000;
+
+    /// <summary>Null where nothing usable is in the file. With errors in the bag the document is for checks across files only.</summary>
+    public PolicyDocument? Read(string text)
+    {
+        if (YamlReader.Read(text, bag) is not { } root) { return null; }
+        var section = new Section(root, bag, "the policy", ["apiVersion", "kind", "metadata", "mode", "bindings", "limits", "on_error", "on_schema_mismatch", "rules"]);
+        if (root.Kind != YamlKind.Mapping || !IsPolicy(section)) { return null; }
+
+        string name = "", owner = "", description = "";
+        YamlNode nameNode = root;
+        if (section.Require("metadata") is { } metadataNode)
+        {
+            var metadata = new Section(metadataNode, bag, "`metadata`", ["name", "owner", "description"]);
+            nameNode = metadata.Require("name") ?? metadataNode;
+            name = metadata.Name(metadata.Find("name"), "name") ?? "";
+            owner = metadata.Text("owner", "");
+            description = metadata.Find("description") is { Kind: YamlKind.Scalar } words ? words.Text : metadata.Text("description", "");
+        }
+
+        int recordBytesMax = 1_048_576, headersMax = 64;
+        if (section.Find("limits") is { } limitsNode)
+        {
+            var limits = new Section(limitsNode, bag, "`limits`", ["record_bytes", "headers"]);
+            recordBytesMax = limits.Int("record_bytes", 1, 104_857_600) ?? recordBytesMax;
+            headersMax = limits.Int("headers", 0, 10_000) ?? headersMax;
+        }
+
+        bool shadow = section.Word("mode", "enforce", "shadow") == 1;
+        HoldTerms? onError = DenyOrHold(section, "on_error", SystemCauses.Error);
+        HoldTerms? onMismatch = DenyOrHold(section, "on_schema_mismatch", SystemCauses.SchemaMismatch);
+        IReadOnlyList<RuleDocument> rules = Rules(section, shadow, out IReadOnlyList<string> bindingNames);
+        var reader = new BindingReader(bag, name, rules, recordBytesMax, headersMax, onError ?? onMismatch);
+        IReadOnlyList<BindingDocument> bindings = Bindings(section, reader);
+        CheckRoutes(rules, bindings);
+        return name.Length == 0 ? null : new PolicyDocument
+        {
+            Path = bag.File,
+            Name = name,
+            Owner = owner,
+            Description = description,
+            NameNode = nameNode,
+            Bindings = bindings,
+            Rules = rules,
+            Shadow = shadow,
+            RecordBytesMax = recordBytesMax,
+            HeadersMax = headersMax,
+            OnError = onError,
+            OnSchemaMismatch = onMismatch,
+        };
+
+        IReadOnlyList<RuleDocument> Rules(Section policy, bool allShadow, out IReadOnlyList<string> names)
+        {
+            names = [.. (policy.Find("bindings")?.Items ?? []).Select(item => item.Find("name")?.Text ?? "").Where(item => item.Length > 0)];
+            if (policy.Find("rules") is not { } list) { return []; }
+            if (!List(list, "rules", RulesMax)) { return []; }
+            var all = new List<RuleDocument>();
+            var ids = new HashSet<string>(StringComparer.Ordinal);
+            var ruleReader = new RuleReader(bag, allShadow, names);
+            foreach (YamlNode item in list.Items)
+            {
+                if (ruleReader.Read(item) is not { } rule) { continue; }
+                if (ids.Add(rule.Id)) { all.Add(rule); }
+                else { bag.Error(item.Find("id") ?? item, DiagnosticCodes.DuplicateName, $"rule `{rule.Id}` comes twice"); }
+            }
+
+            return all;
+        }
+
+        IReadOnlyList<BindingDocument> Bindings(Section policy, BindingReader bindingReader)
+        {
+            if (policy.Require("bindings") is not { } list || !List(list, "bindings", BindingsMax)) { return []; }
+            if (list.Items.Count == 0) { bag.Error(list, DiagnosticCodes.BadValue, "`bindings` is empty"); }
+            var all = new List<BindingDocument>();
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            foreach (YamlNode item in list.Items)
+            {
+                if (bindingReader.Read(item) is not { } binding) { continue; }
+                if (names.Add(binding.Name)) { all.Add(binding); }
+                else { bag.Error(item.Find("name") ?? item, DiagnosticCodes.DuplicateName, $"binding `{binding.Name}` comes twice"); }
+            }
+
+            return all;
+        }
+    }
+
+    private bool IsPolicy(Section section)
+    {
+        YamlNode? version = section.Require("apiVersion"), kind = section.Require("kind");
+        if (version is not null && version.Text != ApiVersion)
+        {
+            bag.Error(version, DiagnosticCodes.UnknownKind, $"unknown `apiVersion: {YamlReader.Shown(version.Text)}`", $"this version reads `{ApiVersion}`");
+            return false;
+        }
+
+        if (kind is null || kind.Text == "Policy") { return true; }
+        bag.Error(kind, DiagnosticCodes.UnknownKind, $"unknown `kind: {YamlReader.Shown(kind.Text)}`", NearestName.Help(kind.Text, ["Policy"], "kinds"));
+        return false;
+    }
+
+    private bool List(YamlNode node, string key, int max)
+    {
+        if (node.IsNull) { return true; }
+        if (node.Kind != YamlKind.Sequence)
+        {
+            bag.Error(node, DiagnosticCodes.WrongShape, $"`{key}` is a list, not {node.KindName}");
+            return false;
+        }
+
+        if (node.Items.Count <= max) { return true; }
+        bag.Error(node, DiagnosticCodes.TooMany, $"{node.Items.Count} {key}; a policy has at most {max}");
+        return false;
+    }
+
+    private HoldTerms? DenyOrHold(Section section, string key, string cause)
+    {
+        if (section.Find(key) is not { } node || (node.Kind == YamlKind.Scalar && node.Text == "deny")) { return null; }
+        if (node.Kind != YamlKind.Mapping)
+        {
+            bag.Error(node, DiagnosticCodes.BadValue, $"`{key}` is `deny` or `{{ hold: {{ … }} }}`");
+            return null;
+        }
+
+        var choice = new Section(node, bag, $"`{key}`", ["hold"]);
+        return choice.Require("hold") is { } hold ? HoldReader.Read(hold, bag, $"the hold of `{key}`", cause) : null;
+    }
+
+    private void CheckRoutes(IReadOnlyList<RuleDocument> rules, IReadOnlyList<BindingDocument> bindings)
+    {
+        foreach (RuleDocument rule in rules)
+        {
+            if (rule.RouteTo is not { } to) { continue; }
+            foreach (BindingDocument binding in bindings)
+            {
+                if (!rule.AppliesTo(binding.Name) || to == binding.Topics.Governed || binding.Topics.Routes.Contains(to)) { continue; }
+                bag.Error(
+                    rule.EffectNode.Find("to") ?? rule.EffectNode, DiagnosticCodes.UnknownRoute, $"rule `{rule.Id}` routes to `{to}`, which binding `{binding.Name}` does not list",
+                    NearestName.Find(to, binding.Topics.Routes) is { } near ? $"did you mean `{near}`?" : $"add it to binding `{binding.Name}`: topics: {{ routes: [{to}] }}");
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using PolicyStreams.Rules.Yaml;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>A policy as its author wrote it, defaults filled in. Immutable.</summary>
+public sealed class PolicyDocument
+{
+    public required string Path { get; init; }
+    public required string Name { get; init; }
+    public string Owner { get; init; } = "";
+    public string Description { get; init; } = "";
+    public required IReadOnlyList<BindingDocument> Bindings { get; init; }
+
+    /// <summary>In the order of the document.</summary>
+    public IReadOnlyList<RuleDocument> Rules { get; init; } = [];
+
+    /// <summary>True where the whole policy is in shadow mode: its rules are recorded, none is enforced.</summary>
+    public bool Shadow { get; init; }
+
+    /// <summary>Largest value, framing included. Default 1,048,576.</summary>
+    public int RecordBytesMax { get; init; } = 1_048_576;
+
+    /// <summary>Most headers of a record. Default 64.</summary>
+    public int HeadersMax { get; init; } = 64;
+
+    /// <summary>Terms of <c>on_error: { hold: … }</c>; null for <c>deny</c>.</summary>
+    public HoldTerms? OnError { get; init; }
+
+    /// <summary>Terms of <c>on_schema_mismatch: { hold: … }</c>; null for <c>deny</c>.</summary>
+    public HoldTerms? OnSchemaMismatch { get; init; }
+
+    internal YamlNode NameNode { get; init; } = null!;
+
+    /// <summary>The same policy with one of its bindings: for judging records of that one offline. Its digest is another.</summary>
+    public PolicyDocument Only(string binding) => new()
+    {
+        Path = Path,
+        Name = Name,
+        Owner = Owner,
+        Description = Description,
+        Bindings = [.. Bindings.Where(one => one.Name == binding)],
+        Rules = [.. Rules.Where(rule => rule.AppliesTo(binding))],
+        Shadow = Shadow,
+        RecordBytesMax = RecordBytesMax,
+        HeadersMax = HeadersMax,
+        OnError = OnError,
+        OnSchemaMismatch = OnSchemaMismatch,
+        NameNode = NameNode,
+    };
+
+    /// <summary>The binding of this name, or null.</summary>
+    public BindingDocument? Binding(string name)
+    {
+        foreach (BindingDocument binding in Bindings)
+        {
+            if (binding.Name == name) { return binding; }
+        }
+
+        return null;
+    }
+}

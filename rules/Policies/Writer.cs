@@ -1,0 +1,22 @@
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>What a binding makes of one writer schema: a program, or why its records are not judged by rules. Immutable.</summary>
+internal sealed class Writer
+{
+    public required int SchemaId { get; init; }
+
+    public int Version { get; init; }
+
+    public RecordSchema? Schema { get; init; }
+
+    public RecordProgram? Program { get; init; }
+
+    /// <summary>What the policy names and this version lost or retyped, beyond what an older one may lack. Not empty: <c>on_schema_mismatch</c> decides.</summary>
+    public IReadOnlyList<SchemaMismatch> Mismatches { get; init; } = [];
+
+    /// <summary>The detail of <c>ps:schema-not-admitted</c> where the schema may not write here; null where it may.</summary>
+    public string? Refusal { get; init; }
+}

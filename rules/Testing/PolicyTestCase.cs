@@ -1,0 +1,300 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using PolicyStreams.Rules.Yaml;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.Json;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>One case: makes the record, judges it, compares.</summary>
+internal sealed class PolicyTestCase(CompiledPolicy policy, string name, DiagnosticBag bag)
+{
+    internal static readonly string[] GivenKeys = ["binding", "principal", "key", "headers", "time", "partition", "offset", "value", "bytes"];
+    internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "masked", "keys", "to", "route", "key", "headers", "value"];
+
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private readonly Judge _judge = new();
+    private readonly Verdict _verdict = new();
+    private readonly ByteBuffer _output = new();
+    private readonly List<string> _failures = [];
+
+    /// <summary>Failures, or null where the case cannot be run (an error is in the bag).</summary>
+    public IReadOnlyList<string>? Run(YamlNode givenNode, YamlNode expectNode, CoverageTally tally)
+    {
+        string what = $"`given` of test `{YamlReader.Shown(name)}`";
+        var given = new Section(givenNode, bag, what, GivenKeys);
+        var expect = new Section(expectNode, bag, $"`expect` of test `{YamlReader.Shown(name)}`", ExpectKeys);
+        if (givenNode.Kind != YamlKind.Mapping || expectNode.Kind != YamlKind.Mapping) { return null; }
+        if (expectNode.Entries.Count == 0)
+        {
+            bag.Error(expectNode, DiagnosticCodes.BadExpectation, $"test `{YamlReader.Shown(name)}` expects nothing");
+            return null;
+        }
+
+        if (Binding(given, what) is not { } binding) { return null; }
+        int errors = bag.ErrorCount;
+        byte[]? value = Value(given, binding, what);
+        byte[]? key = Key(given, binding, what);
+        RecordHeaders headers = Headers(given, what);
+        Principal principal = Who(given, binding, what);
+        long time = Time(given, what);
+        if (bag.ErrorCount > errors) { return null; }
+        var input = new RecordInput
+        {
+            Topic = binding.Document.Topics.Ingress,
+            Partition = given.Int("partition", 0, int.MaxValue) ?? 0,
+            Offset = given.Int("offset", 0, int.MaxValue) ?? 0,
+            TimestampMs = time,
+            HasKey = key is not null,
+            Key = key,
+            HasValue = value is not null,
+            Value = value,
+            Headers = headers,
+            Principal = principal,
+        };
+        _judge.Coverage = tally.Conditions;
+        Judge(binding, input, release: false);
+        tally.Count(binding, _verdict);
+        _judge.Coverage = null;
+        Compare(expect, binding, input);
+        return bag.ErrorCount > errors ? null : _failures;
+    }
+
+    private void Judge(CompiledBinding binding, in RecordInput input, bool release)
+    {
+        _output.Clear();
+        while (true)
+        {
+            JudgeResult result = release ? _judge.Release(binding, input, _output, _verdict) : _judge.Decide(binding, input, _output, _verdict);
+            if (result.Decided) { return; }
+            if (result.NeededSchemaId > 0) { binding.AddWriter(result.NeededSchemaId, WriterAdmission.UnknownId, null); }
+            else { binding.AddWriter(result.NeededSchemaGuid!.Value, 0, WriterAdmission.UnknownId, null); }
+        }
+    }
+
+    private CompiledBinding? Binding(Section given, string what)
+    {
+        if (given.Find("binding") is not { } node)
+        {
+            if (policy.Bindings.Count == 1) { return policy.Bindings.Values.First(); }
+            bag.Error(given.Node, DiagnosticCodes.MissingKey, $"{what} needs `binding`: the policy has {policy.Bindings.Count}");
+            return null;
+        }
+
+        if (policy.Bindings.TryGetValue(node.Text, out CompiledBinding? binding)) { return binding; }
+        bag.Error(node, DiagnosticCodes.UnknownPolicy, $"the policy has no binding `{YamlReader.Shown(node.Text)}`", NearestName.Help(node.Text, [.. policy.Bindings.Keys], "bindings"));
+        return null;
+    }
+
+    private byte[]? Value(Section given, CompiledBinding binding, string what)
+    {
+        YamlNode? value = given.Find("value"), bytes = given.Find("bytes");
+        if (value is null == bytes is null)
+        {
+            bag.Error(given.Node, DiagnosticCodes.BadGiven, $"{what} has exactly one of `value` and `bytes`", "a null value is `value: null`");
+            return null;
+        }
+
+        if (bytes is not null)
+        {
+            try { return Convert.FromHexString(bytes.Text.Replace(" ", "", StringComparison.Ordinal)); }
+            catch (FormatException)
+            {
+                bag.Error(bytes, DiagnosticCodes.BadGiven, $"`bytes` of {what} is hexadecimal");
+                return null;
+            }
+        }
+
+        if (value!.IsNull) { return null; }
+        JsonElement json = YamlJson.ToElement(value, bag);
+        RecordSchema schema = binding.CheckedSchema;
+        if (schema is SchemalessJson) { return Encoding.UTF8.GetBytes(json.GetRawText()); }
+        var buffer = new ByteBuffer();
+        if (!binding.Unframed) { binding.AppendFrame(buffer); }
+        try
+        {
+            schema.EncodeJson(json, buffer);
+            return buffer.Written.ToArray();
+        }
+        catch (SchemaException fault)
+        {
+            bag.Error(value, DiagnosticCodes.BadGiven, $"the value of test `{YamlReader.Shown(name)}` is not one of its schema: {fault.Message}");
+            return null;
+        }
+    }
+
+    private byte[]? Key(Section given, CompiledBinding binding, string what)
+    {
+        if (given.Find("key") is not { } node || node.IsNull) { return null; }
+        switch (binding.Key.Format)
+        {
+            case KeyFormat.Long when CoreScalar.TryInt(node, out long number):
+                byte[] bytes = new byte[8];
+                System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, number);
+                return bytes;
+            case KeyFormat.Long:
+                bag.Error(node, DiagnosticCodes.BadGiven, $"`key` of {what} is a whole number");
+                return null;
+            case KeyFormat.Json:
+                return Encoding.UTF8.GetBytes(YamlJson.ToElement(node, bag).GetRawText());
+            case KeyFormat.Avro:
+                try { return binding.Key.Encode(YamlJson.ToElement(node, bag)); }
+                catch (SchemaException fault)
+                {
+                    bag.Error(node, DiagnosticCodes.BadGiven, $"`key` of {what} is not one of its schema: {fault.Message}");
+                    return null;
+                }
+
+            default:
+                return given.Text(node, "key", 65_536) is { } text ? Encoding.UTF8.GetBytes(text) : null;
+        }
+    }
+
+    private RecordHeaders Headers(Section given, string what)
+    {
+        var headers = new RecordHeaders();
+        if (given.Find("headers") is not { } node) { return headers; }
+        var section = new Section(node, bag, $"`headers` of {what}", [.. node.Entries.Select(entry => entry.Key.Text)]);
+        foreach (YamlEntry entry in node.Entries)
+        {
+            byte[] header = Encoding.UTF8.GetBytes(entry.Key.Text);
+            foreach (YamlNode value in entry.Value.Kind == YamlKind.Sequence ? entry.Value.Items : [entry.Value])
+            {
+                if (value.IsNull) { headers.Add(header, default, isNull: true); }
+                else if (section.Text(value, entry.Key.Text, 65_536) is { } text) { headers.Add(header, Encoding.UTF8.GetBytes(text)); }
+            }
+        }
+
+        return headers;
+    }
+
+    private Principal Who(Section given, CompiledBinding binding, string what)
+    {
+        BindingDocument document = binding.Document;
+        if (given.Find("principal") is not { } node) { return document.TopicPrincipal; }
+        if (node.IsNull) { return Principal.None; }
+        var section = new Section(node, bag, $"`principal` of {what}", ["id", "groups", "via"]);
+        string via = document.Identity switch { IdentityKind.Topic => "topic", IdentityKind.Jws => "jws", IdentityKind.Oidc => "oidc", _ => "none" };
+        int word = section.Word("via", "topic", "jws", "oidc", "none");
+        if (word >= 0) { via = ((string[])["topic", "jws", "oidc", "none"])[word]; }
+        return new Principal(section.Text("id", "", 4096), section.Texts("groups", 1_000, mayBeEmpty: true) ?? [], via, via == "oidc");
+    }
+
+    private long Time(Section given, string what)
+    {
+        if (given.Find("time") is not { } node) { return 1_767_225_600_000; }
+        if (CoreScalar.TryInt(node, out long milliseconds)) { return milliseconds; }
+        if (node.Kind == YamlKind.Scalar && DateTimeOffset.TryParse(node.Text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset instant)) { return instant.ToUnixTimeMilliseconds(); }
+        bag.Error(node, DiagnosticCodes.BadGiven, $"`time` of {what} is an instant", "for example 2026-01-02T03:04:05Z, or milliseconds since the Unix epoch");
+        return 0;
+    }
+
+    private void Compare(Section expect, CompiledBinding binding, in RecordInput input)
+    {
+        string outcome = Word(_verdict.Outcome);
+        if (expect.Find("outcome") is not null && expect.Word("outcome", "allow", "deny", "hold") is >= 0 and int word && (Outcome)word != _verdict.Outcome)
+        {
+            string why = _verdict.Rules.Count > 0 ? $", because of {string.Join(", ", _verdict.Rules)}" : "";
+            string errors = _verdict.Errors.Count > 0 ? $" ({string.Join(", ", _verdict.Errors.Select(error => $"{error.Rule}: {error.Code}"))})" : "";
+            _failures.Add($"outcome: expected {Word((Outcome)word)}, got {outcome}{why}{errors}");
+        }
+
+        List(expect, "rules", _verdict.Rules);
+        List(expect, "shadow", _verdict.Shadow);
+        List(expect, "reasons", _verdict.Reasons);
+        Errors(expect);
+        if (expect.Find("tags") is { } tags) { Tags(tags); }
+        if (expect.Find("to") is { } to) { Same("to", to.Text, _verdict.To); }
+        if (expect.Find("route") is { } route && expect.Text(route, "route") is { } topic) { Same("route", topic, _verdict.To); }
+        if (!(expect.Has("value") || expect.Has("masked") || expect.Has("keys") || expect.Has("key") || expect.Has("headers"))) { return; }
+
+        // A held record is shown as a release would publish it.
+        if (_verdict.Outcome == Outcome.Hold) { Judge(binding, input, release: true); }
+        List(expect, "masked", _verdict.Masked);
+        List(expect, "keys", _verdict.Keys);
+        if (expect.Find("value") is { } value) { Value(value, binding, input); }
+        if (expect.Find("key") is { } key) { Same("key", key.IsNull ? "null" : key.Text, KeyText(binding, input)); }
+        if (expect.Find("headers") is { } headers) { HeadersOut(headers); }
+    }
+
+    private void Value(YamlNode expected, CompiledBinding binding, in RecordInput input)
+    {
+        if (_verdict.Outcome != Outcome.Allow)
+        {
+            if (!expected.IsNull) { _failures.Add($"value: expected one, and nothing would be published ({Word(_verdict.Outcome)})"); }
+            return;
+        }
+
+        JsonElement want = YamlJson.ToElement(expected, bag);
+        var json = new ByteBuffer();
+        using var writer = new Utf8JsonWriter(json, Relaxed);
+        if (!PolicyStreams.Rules.Judge.Payload(binding, input, _verdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload) || schema!.WriteJson(payload, writer) != DecodeOutcome.Decoded)
+        {
+            if (!expected.IsNull) { _failures.Add("value: expected one, got null"); }
+            return;
+        }
+
+        writer.Flush();
+        using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
+        JsonCompare.Within(want, document.RootElement, schema.Type, "value", _failures);
+    }
+
+    private string KeyText(CompiledBinding binding, in RecordInput input)
+    {
+        if (_verdict.KeyNulled || (!input.HasKey && !_verdict.KeyRewritten)) { return "null"; }
+        ReadOnlySpan<byte> key = _verdict.KeyRewritten ? _output.Slice(_verdict.KeyStart, _verdict.KeyLength) : input.Key;
+        return binding.Key.Format == KeyFormat.Long && key.Length == 8
+            ? System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(key).ToString(CultureInfo.InvariantCulture)
+            : Encoding.UTF8.GetString(key);
+    }
+
+    private void HeadersOut(YamlNode expected)
+    {
+        var got = new List<string>();
+        for (int i = 0; i < _verdict.Headers.Count; i++)
+        {
+            got.Add($"{Encoding.UTF8.GetString(_verdict.Headers.Name(i))}: {(_verdict.Headers.IsNull(i) ? "null" : Encoding.UTF8.GetString(_verdict.Headers.Value(i)))}");
+        }
+
+        List<string> want = [.. expected.Entries.SelectMany(entry => (entry.Value.Kind == YamlKind.Sequence ? entry.Value.Items : [entry.Value]).Select(value => $"{entry.Key.Text}: {(value.IsNull ? "null" : value.Text)}"))];
+        if (!want.Order(StringComparer.Ordinal).SequenceEqual(got.Order(StringComparer.Ordinal))) { _failures.Add($"headers: expected {Show(want)}, got {Show(got)}"); }
+    }
+
+    private void Errors(Section expect)
+    {
+        if (expect.Find("errors") is not { } node) { return; }
+        List<string> want = [.. node.Items.Select(item => item.Kind == YamlKind.Mapping ? $"{item.Find("rule")?.Text}: {item.Find("code")?.Text}" : item.Text)];
+        bool withRules = node.Items.Any(item => item.Kind == YamlKind.Mapping);
+        List<string> got = [.. _verdict.Errors.Select(error => withRules ? $"{error.Rule}: {error.Code}" : error.Code)];
+        if (!want.SequenceEqual(got)) { _failures.Add($"errors: expected {Show(want)}, got {Show([.. _verdict.Errors.Select(error => $"{error.Rule}: {error.Code}")])}"); }
+    }
+
+    private void Tags(YamlNode node)
+    {
+        List<string> want = [.. node.Entries.Select(entry => $"{entry.Key.Text}: {entry.Value.Text}").Order(StringComparer.Ordinal)];
+        List<string> got = [.. _verdict.Tags.Select(tag => $"{tag.Key}: {tag.Value}").Order(StringComparer.Ordinal)];
+        if (!want.SequenceEqual(got)) { _failures.Add($"tags: expected {Show(want)}, got {Show(got)}"); }
+    }
+
+    private void List(Section expect, string key, List<string> got)
+    {
+        if (expect.Find(key) is null) { return; }
+        IReadOnlyList<string>? want = expect.Texts(key, 10_000, mayBeEmpty: true);
+        if (want is null || want.Order(StringComparer.Ordinal).SequenceEqual(got.Order(StringComparer.Ordinal))) { return; }
+        string missing = string.Join(", ", want.Except(got)), extra = string.Join(", ", got.Except(want));
+        _failures.Add($"{key}: expected {Show(want)}, got {Show(got)}{(missing.Length > 0 ? $"; missing {missing}" : "")}{(extra.Length > 0 ? $"; not expected {extra}" : "")}");
+    }
+
+    private void Same(string key, string want, string got)
+    {
+        if (want != got) { _failures.Add($"{key}: expected {want}, got {got}"); }
+    }
+
+    private static string Show(IReadOnlyList<string> texts) => $"[{string.Join(", ", texts)}]";
+
+    private static string Word(Outcome outcome) => outcome switch { Outcome.Allow => "allow", Outcome.Deny => "deny", _ => "hold" };
+}

@@ -1,0 +1,158 @@
+using System.Text;
+using PolicyStreams.Rules.Yaml;
+
+namespace PolicyStreams.Rules;
+
+/// <summary>
+/// Runs policy tests (<c>*.tests.yaml</c>) with the same core as the processor. Texts in, results out: files are read by the host.
+/// </summary>
+/// <param name="read">Gives a file's text by a path relative to the test file's folder; null where there is none.</param>
+/// <param name="schemas">Gives the schemas of a policy's bindings, adding diagnostics for what is missing; null takes files beside the policy (see <see cref="LocalSchemas"/>).</param>
+public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas = null)
+{
+    internal static readonly string[] FileKeys = ["policy", "keys", "schemas", "tests"];
+
+    private readonly List<PolicyTestResult> _results = [];
+    private readonly List<Diagnostic> _diagnostics = [];
+    private readonly CoverageTally _tally = new();
+
+    /// <summary>Runs the tests of one file. May be called for several; <see cref="Report"/> speaks of them all.</summary>
+    public void Run(PolicyFile file)
+    {
+        var bag = new DiagnosticBag(file.Path);
+        RunFile(file, bag);
+        _diagnostics.AddRange(bag.ToList());
+    }
+
+    public PolicyTestReport Report() => new([.. _results], [.. _diagnostics], _tally.Rules());
+
+    private void RunFile(PolicyFile file, DiagnosticBag bag)
+    {
+        if (YamlReader.Read(file.Text, bag) is not { } root) { return; }
+        var section = new Section(root, bag, "the test file", FileKeys);
+        if (root.Kind != YamlKind.Mapping) { return; }
+        KeyRing keys = Keys(section, bag);
+        YamlNode? tests = section.Require("tests");
+        if (tests is not null && (tests.Kind != YamlKind.Sequence || tests.Items.Count == 0))
+        {
+            bag.Error(tests, DiagnosticCodes.NoTests, "the file has no test", "a test file without a test proves nothing");
+            return;
+        }
+
+        if (section.Require("policy") is not { } policyNode || section.Text(policyNode, "policy") is not { } path || bag.ErrorCount > 0) { return; }
+        if (Compile(path, policyNode, section, keys, bag) is not { } policy || tests is null) { return; }
+        _tally.Add(policy);
+        foreach (YamlNode test in tests.Items) { RunTest(file.Path, test, policy, bag); }
+    }
+
+    private static KeyRing Keys(Section section, DiagnosticBag bag)
+    {
+        var keys = new KeyRing();
+        if (section.Find("keys") is not { } node) { return keys; }
+        var all = new Section(node, bag, "`keys`", [.. node.Entries.Select(entry => entry.Key.Text)]);
+        foreach (YamlEntry entry in node.Entries)
+        {
+            if (all.Text(entry.Value, "a key", 8192) is { } text && keys.Add(entry.Key.Text, Encoding.UTF8.GetBytes(text)) is { } fault)
+            {
+                bag.Error(entry.Value, DiagnosticCodes.UnknownMaskKey, fault);
+            }
+        }
+
+        return keys;
+    }
+
+    private CompiledPolicy? Compile(string path, YamlNode at, Section section, KeyRing keys, DiagnosticBag bag)
+    {
+        if (read(path) is not { } text)
+        {
+            bag.Error(at, DiagnosticCodes.UnknownPolicy, $"there is no policy file `{YamlReader.Shown(path)}`");
+            return null;
+        }
+
+        PolicyLoad load = PolicySet.Load([new PolicyFile(path, text)]);
+        _diagnostics.AddRange(load.Diagnostics);
+        if (load.Set is null) { return null; }
+        PolicyDocument document = load.Set.Policies[0];
+        var said = new List<Diagnostic>();
+        Dictionary<string, SubjectSchemas> subjects = Named(section, document, bag);
+        if (subjects.Count < document.Bindings.Count)
+        {
+            // Files that the test names come first; the rest is found as the host finds it.
+            int slash = path.LastIndexOf('/');
+            string folder = slash < 0 ? "" : path[..(slash + 1)];
+            IReadOnlyDictionary<string, SubjectSchemas> found = schemas is null
+                ? LocalSchemas.Load(document, candidate => read(folder + candidate), said)
+                : schemas(document, said);
+            foreach ((string name, SubjectSchemas subject) in found) { subjects.TryAdd(name, subject); }
+            said.RemoveAll(diagnostic => diagnostic.Code == DiagnosticCodes.SchemaMissing && subjects.Keys.Any(name => diagnostic.Message.Contains($"`{name}`", StringComparison.Ordinal)));
+        }
+
+        if (bag.ErrorCount > 0) { return null; }
+        CompiledPolicy? policy = said.Exists(diagnostic => diagnostic.Severity == Severity.Error) ? null : CompiledPolicy.Compile(document, subjects, keys, said);
+        _diagnostics.AddRange(said.Where(diagnostic => diagnostic.Severity == Severity.Error));
+        return policy;
+    }
+
+    private Dictionary<string, SubjectSchemas> Named(Section section, PolicyDocument document, DiagnosticBag bag)
+    {
+        var subjects = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
+        if (section.Find("schemas") is not { } node) { return subjects; }
+        var all = new Section(node, bag, "`schemas`", [.. document.Bindings.Select(binding => binding.Name)]);
+        foreach (YamlEntry entry in node.Entries)
+        {
+            if (document.Binding(entry.Key.Text) is not { } binding || all.Text(entry.Value, entry.Key.Text) is not { } path) { continue; }
+            if (read(path) is not { } text)
+            {
+                bag.Error(entry.Value, DiagnosticCodes.SchemaMissing, $"there is no schema file `{YamlReader.Shown(path)}`");
+                continue;
+            }
+
+            try { subjects[binding.Name] = LocalSchemas.Single(binding, text); }
+            catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schema `{YamlReader.Shown(path)}`: {fault.Message}"); }
+        }
+
+        return subjects;
+    }
+
+    private void RunTest(string file, YamlNode node, CompiledPolicy policy, DiagnosticBag bag)
+    {
+        string name = node.Find("name") is { Kind: YamlKind.Scalar } given ? given.Text : $"test at line {node.Line}";
+        var section = new Section(node, bag, $"test `{YamlReader.Shown(name)}`", ["name", "given", "expect", "cases"]);
+        if (node.Kind != YamlKind.Mapping) { return; }
+        section.Require("name");
+        if (section.Find("cases") is not { } cases)
+        {
+            RunCase(file, node.Line, name, section.Require("given"), section.Require("expect"), policy, bag);
+            return;
+        }
+
+        if (cases.Kind != YamlKind.Sequence || cases.Items.Count == 0)
+        {
+            bag.Error(cases, DiagnosticCodes.NoTests, $"`cases` of test `{YamlReader.Shown(name)}` is a list of at least one case");
+            return;
+        }
+
+        for (int i = 0; i < cases.Items.Count; i++)
+        {
+            YamlNode one = cases.Items[i];
+            string label = one.Find("name") is { Kind: YamlKind.Scalar } own ? own.Text : $"case {i + 1}";
+            _ = new Section(one, bag, $"{label} of test `{YamlReader.Shown(name)}`", ["name", "given", "expect"]);
+            if (one.Kind != YamlKind.Mapping) { continue; }
+            RunCase(file, one.Line, $"{name}: {label}", YamlMerge.Over(section.Find("given"), one.Find("given")), YamlMerge.Over(section.Find("expect"), one.Find("expect")), policy, bag);
+        }
+    }
+
+    private void RunCase(string file, int line, string name, YamlNode? given, YamlNode? expect, CompiledPolicy policy, DiagnosticBag bag)
+    {
+        if (given is null || expect is null)
+        {
+            if (given is null != expect is null || given is null) { bag.Add(line, 1, DiagnosticCodes.BadExpectation, Severity.Error, $"test `{YamlReader.Shown(name)}` needs `given` and `expect`"); }
+            return;
+        }
+
+        int errors = bag.ErrorCount;
+        var run = new PolicyTestCase(policy, name, bag);
+        IReadOnlyList<string>? failures = run.Run(given, expect, _tally);
+        if (failures is not null && bag.ErrorCount == errors) { _results.Add(new PolicyTestResult(file, line, name, failures)); }
+    }
+}

@@ -1,0 +1,255 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Conformance.Tests;
+
+/// <summary>
+/// Avro's shared cases: every <c>*.jsonl</c> file of records, values, masks, and damaged bytes, and every <c>*.txt</c> file of canonical forms and fingerprints.
+/// </summary>
+public sealed class AvroConformance(ITestOutputHelper log)
+{
+    private static readonly byte[] HmacKey = "case-key-0123456789abcdef01234567"u8.ToArray();
+    private readonly List<string> _disagree = [];
+    private int _cases;
+
+    [Fact]
+    public void Cases_All_Agree()
+    {
+        string? folder = Environment.GetEnvironmentVariable("POLICYSTREAMS_AVRO_CASES");
+        if (string.IsNullOrEmpty(folder)) { Assert.Skip("POLICYSTREAMS_AVRO_CASES is not set."); }
+        foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            int casesBefore = _cases;
+            int disagreeBefore = _disagree.Count;
+            switch (Path.GetExtension(file))
+            {
+                case ".jsonl": Records(file); break;
+                case ".txt": Schemas(file); break;
+                default: continue;
+            }
+
+            int cases = _cases - casesBefore;
+            log.WriteLine($"{Path.GetRelativePath(folder, file)}: agree {cases - (_disagree.Count - disagreeBefore)} of {cases}");
+        }
+
+        foreach (string line in _disagree) { log.WriteLine(line); }
+        log.WriteLine($"in all: agree {_cases - _disagree.Count} of {_cases}");
+        Assert.Empty(_disagree);
+    }
+
+    private void Records(string file)
+    {
+        int number = 0;
+        foreach (string line in File.ReadLines(file))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line)) { continue; }
+            JsonNode test = JsonNode.Parse(line)!;
+            string name = $"{Path.GetFileName(file)}:{number}";
+            AvroSchema schema;
+            byte[] bytes = Convert.FromHexString((string)test["hex"]!);
+            try
+            {
+                schema = AvroSchema.Parse(test["schema"]!.ToJsonString());
+            }
+            catch (SchemaException e)
+            {
+                Check(name, false, "schema refused: " + e.Message);
+                continue;
+            }
+
+            Check(name + " value", Value(schema, bytes, test["value"]), "the value read is another");
+            Check(name + " encode", Encode(schema, test["value"], bytes), "encoding the value does not read back as the value");
+            int index = 0;
+            foreach (JsonNode? mask in test["masks"]?.AsArray() ?? [])
+            {
+                string with = (string)mask!["with"]!;
+                string path = (string)mask["path"]!;
+                Check($"{name} mask {index++} ({with} of {path})", Mask(schema, bytes, path, with) == (string)mask["hex"]!, "the masked bytes are others");
+            }
+
+            index = 0;
+            foreach (JsonNode? damaged in test["damaged"]?.AsArray() ?? [])
+            {
+                byte[] bad = Convert.FromHexString((string)damaged!["hex"]!);
+                Check($"{name} damaged {index++} ({damaged["why"]})", schema.Decode(bad, out _) != DecodeOutcome.Decoded, "accepted");
+            }
+        }
+    }
+
+    private static bool Value(AvroSchema schema, byte[] bytes, JsonNode? expected)
+    {
+        JsonNode? read = Json(schema, bytes, out bool decoded);
+        return decoded && Same(read, expected) && schema.Decode(bytes, out _) == DecodeOutcome.Decoded;
+    }
+
+    private static bool Encode(AvroSchema schema, JsonNode? value, byte[] bytes)
+    {
+        var output = new ByteBuffer();
+        using JsonDocument document = JsonDocument.Parse(value?.ToJsonString() ?? "null");
+        try
+        {
+            schema.EncodeJson(document.RootElement, output);
+        }
+        catch (SchemaException)
+        {
+            return false;
+        }
+
+        JsonNode? read = Json(schema, output.Written, out bool decoded);
+        return decoded && Same(read, value) && output.Length <= bytes.Length + 64;
+    }
+
+    private static JsonNode? Json(AvroSchema schema, ReadOnlySpan<byte> bytes, out bool decoded)
+    {
+        var buffer = new ByteBuffer();
+        using (var writer = new Utf8JsonWriter(buffer)) { decoded = schema.WriteJson(bytes, writer) == DecodeOutcome.Decoded; }
+        return decoded ? JsonNode.Parse(buffer.Written) : null;
+    }
+
+    /// <summary>Equal as JSON; numbers by their value, so that 1.0 is 1.</summary>
+    private static bool Same(JsonNode? one, JsonNode? other)
+    {
+        if (one is null || other is null) { return one is null && other is null; }
+        if (one.GetValueKind() != other.GetValueKind()) { return false; }
+        switch (one)
+        {
+            case JsonObject left:
+                return left.Count == other.AsObject().Count && left.All(entry => other.AsObject().TryGetPropertyValue(entry.Key, out JsonNode? right) && Same(entry.Value, right));
+            case JsonArray left:
+                return left.Count == other.AsArray().Count && left.Zip(other.AsArray()).All(pair => Same(pair.First, pair.Second));
+            default:
+                if (one.GetValueKind() != JsonValueKind.Number) { return JsonNode.DeepEquals(one, other); }
+                if (one.AsValue().TryGetValue(out long a) && other.AsValue().TryGetValue(out long b)) { return a == b; }
+                double x = double.Parse(one.ToJsonString(), CultureInfo.InvariantCulture);
+                double y = double.Parse(other.ToJsonString(), CultureInfo.InvariantCulture);
+                return x.Equals(y);
+        }
+    }
+
+    private static string Mask(AvroSchema schema, byte[] bytes, string path, string with)
+    {
+        var plan = new CapturePlan
+        {
+            Root = new CaptureRow { Node = new CaptureNode { Type = schema.Type } },
+            Selectors = [new MaskSelector(Path_(path), null)],
+        };
+        var mismatches = new List<SchemaMismatch>();
+        RecordProgram program = schema.Compile(plan, WalkLimits.Default, mismatches);
+        var frame = new CaptureFrame();
+        var output = new ByteBuffer();
+        if (mismatches.Count > 0) { return "mismatch"; }
+        if (program.Walk(bytes, frame) != DecodeOutcome.Decoded) { return "not decoded"; }
+        if (program.Rewrite(bytes, frame, new CaseMasker(with), output) != RewriteOutcome.Written) { return "mask failed"; }
+        return Convert.ToHexStringLower(output.Written);
+    }
+
+    private static FieldPath Path_(string text)
+    {
+        var steps = new List<PathStep>();
+        int at = 0;
+        while (at < text.Length)
+        {
+            if (text[at] == '[')
+            {
+                int close = text.IndexOf(']', at);
+                string inner = text[(at + 1)..close];
+                steps.Add(inner == "*" ? PathStep.All : new PathStep(PathStepKind.MapKey, inner.Trim('"')));
+                at = close + 1;
+                continue;
+            }
+
+            if (text[at] == '.') { at++; }
+            int end = text.IndexOfAny(['.', '['], at);
+            if (end < 0) { end = text.Length; }
+            steps.Add(new PathStep(PathStepKind.Field, text[at..end]));
+            at = end;
+        }
+
+        return new FieldPath(PathRoot.Value, null, [.. steps]);
+    }
+
+    private sealed class CaseMasker(string with) : ISiteMasker
+    {
+        public SiteResult Mask(ReadOnlySpan<MaskSite> sites, ReadOnlySpan<byte> text, ByteBuffer replacement)
+        {
+            if (sites[0].Kind != ValueKind.String) { return new SiteResult(SiteAction.Fail); }
+            switch (with)
+            {
+                case "constant":
+                    replacement.Append("***"u8);
+                    break;
+                case "keep_last_4":
+                    Rune[] runes = [.. Encoding.UTF8.GetString(text).EnumerateRunes()];
+                    int kept = runes.Length > 4 ? 4 : 0;
+                    replacement.Append(Encoding.UTF8.GetBytes(new string('*', runes.Length - kept) + string.Concat(runes[(runes.Length - kept)..])));
+                    break;
+                case "hmac":
+                    replacement.Append(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(HMACSHA256.HashData(HmacKey, text).AsSpan(0, 16))));
+                    break;
+                default:
+                    return new SiteResult(SiteAction.Fail);
+            }
+
+            return new SiteResult(SiteAction.Text);
+        }
+    }
+
+    /// <summary>The format of Apache Avro's share/test/data/schema-tests.txt.</summary>
+    private void Schemas(string file)
+    {
+        string? input = null;
+        string[] lines = File.ReadAllLines(file);
+        for (int i = 0; i < lines.Length; i++)
+        {
+            string name = $"{Path.GetFileName(file)}:{i + 1}";
+            string line = lines[i];
+            if (!line.StartsWith("<<", StringComparison.Ordinal)) { continue; }
+            string label = line[2..].Split(' ')[0];
+            string rest = line[(2 + label.Length)..].Trim();
+            if (rest.Length == 0)
+            {
+                var text = new StringBuilder();
+                while (++i < lines.Length && lines[i].Trim() != label) { text.Append(lines[i]).Append('\n'); }
+                rest = text.ToString();
+            }
+
+            switch (label)
+            {
+                case "INPUT":
+                    input = rest;
+                    break;
+                case "canonical":
+                    Check(name + " canonical", Try(input!, schema => schema.CanonicalForm) == rest, "another canonical form");
+                    break;
+                case "fingerprint":
+                    Check(name + " fingerprint", Try(input!, schema => schema.Fingerprint64.ToString(CultureInfo.InvariantCulture)) == rest, "another fingerprint");
+                    break;
+            }
+        }
+    }
+
+    private static string Try(string schema, Func<AvroSchema, string> of)
+    {
+        try
+        {
+            return of(AvroSchema.Parse(schema));
+        }
+        catch (SchemaException e)
+        {
+            return "refused: " + e.Message;
+        }
+    }
+
+    private void Check(string name, bool agrees, string why)
+    {
+        _cases++;
+        if (!agrees) { _disagree.Add($"disagree: {name}: {why}"); }
+    }
+}

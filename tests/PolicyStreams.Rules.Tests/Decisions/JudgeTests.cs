@@ -1,0 +1,399 @@
+using System.Text;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules.Tests.Decisions;
+
+public class JudgeTests
+{
+    private const string Hold = "{ approvers: [risk], quorum: 2, expires: 4h, on_expiry: deny, reason: look }";
+
+    [Fact]
+    public void Rule_WithoutCondition_AlwaysFires()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: never, deny: { reason: closed } }"));
+        bench.Decide(Bench.Payment);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["never"], bench.Verdict.Rules);
+        Assert.Equal(["closed"], bench.Verdict.Reasons);
+    }
+
+    [Fact]
+    public void Hold_GivesTermsOfEveryHoldThatFired()
+    {
+        Bench bench = Bench.Of(Bench.Yaml($$"""
+            - { id: a, when: value.amount > 100.0, hold: {{Hold}} }
+            - { id: b, hold: { approvers: [ops, risk], expires: 90s, scope: key, own_group_may_approve: true, on_expiry: allow } }
+            """));
+        bench.Decide(Bench.Payment);
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+        Assert.Equal("held.payments", bench.Verdict.To);
+        Assert.Equal(
+            [
+                new HoldTerms { Rule = "a", Approvers = ["risk"], Quorum = 2, Expires = TimeSpan.FromHours(4), Reason = "look" },
+                new HoldTerms { Rule = "b", Approvers = ["ops", "risk"], Expires = TimeSpan.FromSeconds(90), OnExpiry = OnExpiry.Allow, Scope = HoldScope.Key, OwnGroupMayApprove = true },
+            ],
+            bench.Verdict.Holds);
+    }
+
+    [Fact]
+    public void Release_OfHeld_PublishesWithMasksAndRoute()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            $$"""
+            - { id: a, hold: {{Hold}} }
+            - { id: m, mask: { field: merchant, constant: x } }
+            - { id: r, route: { to: elsewhere } }
+            """, "topics: { routes: [elsewhere] }"));
+        bench.Decide(Bench.Payment);
+        Assert.False(bench.Verdict.ValueRewritten);
+        bench.Release(Bench.Payment);
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        Assert.Equal("elsewhere", bench.Verdict.To);
+        Assert.Equal(["a", "m", "r"], bench.Verdict.Rules);
+        Assert.Equal(["merchant"], bench.Verdict.Masked);
+        Assert.True(bench.Verdict.ValueRewritten);
+        Assert.Empty(bench.Verdict.Holds);
+    }
+
+    [Fact]
+    public void MaskedView_IsWhatAReleaseWouldPublish()
+    {
+        Bench bench = Bench.Of(Bench.Yaml($$"""
+            - { id: a, hold: {{Hold}} }
+            - { id: m, mask: { tag: PAN, keep_last: 4 } }
+            """));
+        byte[] value = bench.Encode(Bench.Payment);
+        bench.Decide(value);
+        var json = new ByteBuffer();
+        bench.Judge.WriteMaskedView(bench.Binding, bench.Input(value), bench.Verdict, json);
+        string view = Encoding.UTF8.GetString(json.Written);
+        Assert.Contains("\"card_number\":\"************1111\"", view, StringComparison.Ordinal);
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+    }
+
+    [Fact]
+    public void MaskedView_WhereAMaskFails_IsNull()
+    {
+        Bench bench = Bench.Of(Bench.JsonYaml($$"""
+            - { id: a, hold: {{Hold}} }
+            - { id: m, mask: { field: card, keep_last: 4 } }
+            """));
+        byte[] value = "{\"card\":1}"u8.ToArray();
+        bench.Decide(value);
+        var json = new ByteBuffer();
+        bench.Judge.WriteMaskedView(bench.Binding, bench.Input(value), bench.Verdict, json);
+        Assert.Equal("null", Encoding.UTF8.GetString(json.Written));
+        bench.Release("{\"card\":1}");
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["a", "m", "ps:mask"], bench.Verdict.Rules);
+    }
+
+    [Fact]
+    public void FailingRule_OnErrorDeny_DeniesAndNamesTheCode()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: bad, when: value.customer.age > 1, tag: { a: b } }"));
+        bench.Decide(Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal));
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["ps:error"], bench.Verdict.Rules);
+        Assert.Equal([new DecisionError("bad", "null-use")], bench.Verdict.Errors);
+    }
+
+    [Fact]
+    public void FailingRule_OnErrorHold_HoldsOnItsTerms()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: bad, when: value.customer.age > 1, tag: { a: b } }", top: "on_error: { hold: { approvers: [ops], expires: 1h } }"));
+        string json = Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal);
+        bench.Decide(json);
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+        Assert.Equal("ps:error", bench.Verdict.Holds.Single().Rule);
+        bench.Release(json);
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+    }
+
+    [Fact]
+    public void FailingMaskCondition_IsNeverReleased()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, when: value.customer.age > 1, mask: { field: merchant, constant: x } }", top: "on_error: { hold: { approvers: [ops], expires: 1h } }"));
+        string json = Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal);
+        bench.Decide(json);
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+        bench.Release(json);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Contains("ps:mask", bench.Verdict.Rules);
+    }
+
+    [Fact]
+    public void FailingRule_DoesNotHideADeny()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            """
+            - { id: bad, when: value.customer.age > 1, tag: { a: b } }
+            - { id: no, deny: { reason: closed } }
+            """, top: "on_error: { hold: { approvers: [ops], expires: 1h } }"));
+        bench.Decide(Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal));
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["no", "ps:error"], bench.Verdict.Rules);
+        Assert.Equal(["closed"], bench.Verdict.Reasons);
+    }
+
+    [Fact]
+    public void MaskWhen_False_LetsTheNextApply()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("""
+            - { id: a, when: value.amount > 1000.0, mask: { field: merchant, constant: big } }
+            - { id: b, mask: { field: merchant, constant: small } }
+            """));
+        Assert.Equal("small", bench.Mask(Bench.Payment).GetProperty("merchant").GetString());
+        Assert.Equal(["b"], bench.Verdict.Rules);
+        Assert.Equal("big", bench.Mask(Bench.Payment.Replace("120.5", "5000.0", StringComparison.Ordinal)).GetProperty("merchant").GetString());
+        Assert.Equal(["a", "b"], bench.Verdict.Rules);
+    }
+
+    [Fact]
+    public void ShadowRule_IsRecordedNotEnforced()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("""
+            - { id: no, deny: { reason: closed }, mode: shadow }
+            - { id: bad, when: value.customer.age > 1, deny: {}, mode: shadow }
+            """));
+        bench.Decide(Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal));
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        Assert.Empty(bench.Verdict.Rules);
+        Assert.Equal(["no"], bench.Verdict.Shadow);
+        Assert.Equal([new DecisionError("bad", "null-use")], bench.Verdict.Errors);
+    }
+
+    [Fact]
+    public void ShadowPolicy_EnforcesNothing()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            """
+            - { id: no, deny: { reason: closed } }
+            - { id: m, mask: { field: merchant, constant: x } }
+            """, top: "mode: shadow"));
+        bench.Decide(Bench.Payment);
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        Assert.Equal(["no", "m"], bench.Verdict.Shadow);
+        Assert.False(bench.Verdict.ValueRewritten);
+    }
+
+    [Fact]
+    public void Routes_FirstThatFiredWins()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            """
+            - { id: a, when: value.amount > 1000.0, route: { to: one } }
+            - { id: b, route: { to: two } }
+            - { id: c, route: { to: one } }
+            """, "topics: { routes: [one, two] }"));
+        bench.Decide(Bench.Payment);
+        Assert.Equal("two", bench.Verdict.To);
+        Assert.Equal(["b", "c"], bench.Verdict.Rules);
+    }
+
+    [Fact]
+    public void Tags_Accumulate_AndTheFirstOfAnameHolds()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("""
+            - { id: a, tag: { source: mobile, region: eu } }
+            - { id: b, tag: { source: other, team: "7" } }
+            """));
+        bench.Decide(Bench.Payment);
+        Assert.Equal([new("source", "mobile"), new("region", "eu"), new("team", "7")], bench.Verdict.Tags);
+    }
+
+    [Theory]
+    [InlineData("tombstones: deny", Outcome.Deny, "ps:tombstone")]
+    [InlineData("", Outcome.Deny, "ps:tombstone")]
+    [InlineData("tombstones: allow", Outcome.Allow, "")]
+    [InlineData("tombstones: { hold: { approvers: [ops], expires: 1h } }", Outcome.Hold, "ps:tombstone")]
+    public void Tombstone_GetsWhatTheBindingSays(string binding, Outcome outcome, string rules)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: big, when: value.amount > 1.0, deny: {} }", binding));
+        bench.Decide((byte[]?)null);
+        Assert.Equal(outcome, bench.Verdict.Outcome);
+        Assert.Equal(rules, string.Join(",", bench.Verdict.Rules));
+        Assert.Null(bench.Verdict.SchemaId);
+    }
+
+    [Fact]
+    public void Tombstone_Allowed_StillMeetsRulesThatDoNotReadTheValue_AndKeyMasks()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            """
+            - { id: who, when: 'principal.id != "checkout"', deny: {} }
+            - { id: k, mask: { field: key, constant: masked } }
+            """, "tombstones: allow"));
+        bench.Decide((byte[]?)null);
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        Assert.Equal("masked", bench.KeyText());
+        bench.Principal = new Principal("mallory", [], "topic");
+        bench.Decide((byte[]?)null);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+    }
+
+    [Fact]
+    public void TombstonesHold_PlainWord_BorrowsTheTermsOfOnError()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }", "tombstones: hold", "on_error: { hold: { approvers: [ops], expires: 1h } }"));
+        bench.Decide((byte[]?)null);
+        Assert.Equal(["ops"], bench.Verdict.Holds.Single().Approvers);
+        Assert.Equal("ps:tombstone", bench.Verdict.Holds.Single().Rule);
+    }
+
+    [Fact]
+    public void Limits_DenyBeforeAnythingIsRead()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }", top: "limits: { record_bytes: 100, headers: 1 }"));
+        bench.Decide(new byte[101]);
+        Assert.Equal([new DecisionError("ps:limit", "record-bytes")], bench.Verdict.Errors);
+        Assert.Equal(["ps:limit"], bench.Verdict.Rules);
+        bench.Headers.Add("a"u8, "1"u8);
+        bench.Headers.Add("b"u8, "1"u8);
+        bench.Decide(new byte[10]);
+        Assert.Equal([new DecisionError("ps:limit", "headers")], bench.Verdict.Errors);
+    }
+
+    [Theory]
+    [InlineData("", "not-framed")]
+    [InlineData("00000000", "not-framed")]
+    [InlineData("0500000007", "not-framed")]
+    [InlineData("0000000007", "truncated")]
+    public void Undecodable_IsDeniedWithItsCode(string hex, string code)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }"));
+        bench.Decide(Convert.FromHexString(hex));
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["ps:undecodable"], bench.Verdict.Rules);
+        Assert.Equal([new DecisionError("ps:undecodable", code)], bench.Verdict.Errors);
+    }
+
+    [Fact]
+    public void TrailingBytes_AreDenied()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }"));
+        bench.Decide([.. bench.Encode(Bench.Payment), 0]);
+        Assert.Equal("trailing-bytes", bench.Verdict.Errors.Single().Code);
+        Assert.Equal(7, bench.Verdict.SchemaId);
+    }
+
+    [Theory]
+    [InlineData(WriterAdmission.UnknownId, "unknown-schema-id")]
+    [InlineData(WriterAdmission.NotAdmitted, "not-a-version")]
+    [InlineData(WriterAdmission.Unusable, "unusable-schema")]
+    public void UnknownSchemaId_IsAskedForThenRefused(WriterAdmission admission, string code)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }"));
+        byte[] value = bench.Encode(Bench.Payment, id: 999);
+        JudgeResult first = bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict);
+        Assert.False(first.Decided);
+        Assert.Equal(999, first.NeededSchemaId);
+        bench.Binding.AddWriter(999, admission, null);
+        bench.Decide(value);
+        Assert.Equal(["ps:schema-not-admitted"], bench.Verdict.Rules);
+        Assert.Equal([new DecisionError("ps:schema-not-admitted", code)], bench.Verdict.Errors);
+        bench.Binding.ForgetRefusals();
+        Assert.False(bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict).Decided);
+    }
+
+    [Fact]
+    public void NewVersion_AddedAtRunTime_IsJudgedAndItsTagsMask()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: pan, mask: { tag: PAN, constant: x } }"));
+        string later = Bench.PaymentSchema.Replace("{\"name\":\"merchant\",\"type\":\"string\"}", "{\"name\":\"merchant\",\"type\":\"string\"},{\"name\":\"iban\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"],\"default\":\"\"}", StringComparison.Ordinal);
+        AvroSchema schema = AvroSchema.Parse(later, []);
+        bench.Binding.AddWriter(8, WriterAdmission.Admitted, new SchemaVersion(2, 8, schema));
+        byte[] value = bench.Encode(Bench.Payment.Replace("\"merchant\":\"Books\"", "\"merchant\":\"Books\",\"iban\":\"DE00\"", StringComparison.Ordinal), schema, 8);
+        bench.Decide(value);
+        Assert.Equal(["card_number", "iban"], bench.Verdict.Masked);
+        Assert.Equal(8, bench.Verdict.SchemaId);
+    }
+
+    [Fact]
+    public void Tags_AreTheUnionOverVersions_AnUntaggedLaterVersionDoesNotUnmask()
+    {
+        string untagged = Bench.PaymentSchema.Replace(",\"confluent:tags\":[\"PAN\"]", "", StringComparison.Ordinal);
+        Bench bench = Bench.Of(Bench.Yaml("- { id: pan, mask: { tag: PAN, constant: x } }"), (7, Bench.PaymentSchema), (8, untagged));
+        Assert.Equal("x", bench.Mask(Bench.Payment).GetProperty("card_number").GetString());
+    }
+
+    [Fact]
+    public void LaterVersion_WithoutAMaskedField_IsAMismatch()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, mask: { field: merchant, constant: x } }", top: $"on_schema_mismatch: {{ hold: {Hold} }}"));
+        AvroSchema schema = AvroSchema.Parse(Bench.PaymentSchema.Replace("\"merchant\"", "\"shop\"", StringComparison.Ordinal), []);
+        bench.Binding.AddWriter(8, WriterAdmission.Admitted, new SchemaVersion(2, 8, schema));
+        byte[] value = bench.Encode(Bench.Payment.Replace("\"merchant\"", "\"shop\"", StringComparison.Ordinal), schema, 8);
+        bench.Decide(value);
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+        Assert.Equal(["ps:schema-mismatch"], bench.Verdict.Rules);
+        Assert.Equal("ps:schema-mismatch", bench.Verdict.Holds.Single().Rule);
+
+        // What cannot be masked is never released, whoever approves.
+        Assert.True(bench.Judge.Release(bench.Binding, bench.Input(value), bench.Output, bench.Verdict).Decided);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        var view = new ByteBuffer();
+        bench.Judge.WriteMaskedView(bench.Binding, bench.Input(value), bench.Verdict, view);
+        Assert.Equal("null", Encoding.UTF8.GetString(view.Written));
+    }
+
+    [Fact]
+    public void OlderVersion_WithoutAMaskedField_IsFine()
+    {
+        string older = Bench.PaymentSchema.Replace("{\"name\":\"note\",\"type\":[\"null\",\"string\"],\"default\":null},", "", StringComparison.Ordinal);
+        Bench bench = Bench.Of(Bench.Yaml("""
+            - { id: m, mask: { field: note, constant: x } }
+            - { id: n, when: value.note != null, deny: {} }
+            """), (6, older), (7, Bench.PaymentSchema));
+        byte[] value = bench.Encode(Bench.Payment.Replace("\"note\":null,", "", StringComparison.Ordinal), AvroSchema.Parse(older, []), 6);
+        bench.Decide(value);
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        Assert.Equal(6, bench.Verdict.SchemaId);
+        Assert.Empty(bench.Verdict.Rules);
+    }
+
+    [Fact]
+    public void Deny_OfTheSystem_NamesItsCause()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, mask: { field: merchant, constant: x } }"));
+        byte[] value = bench.Encode(Bench.Payment);
+        bench.Decide(value);
+        bench.Judge.Deny(bench.Binding, bench.Input(value), SystemCauses.OutputRefused, "too-large", bench.Verdict);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(["ps:output-refused"], bench.Verdict.Rules);
+        Assert.Equal([new DecisionError("ps:output-refused", "too-large")], bench.Verdict.Errors);
+        Assert.False(bench.Verdict.ValueRewritten);
+        Assert.Equal(7, bench.Verdict.SchemaId);
+        Assert.Equal("rejected.payments", bench.Verdict.To);
+    }
+
+    [Fact]
+    public void UntouchedRecord_GoesOutAsItCame()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, when: value.amount > 1000.0, mask: { field: merchant, constant: x } }"));
+        bench.Decide(Bench.Payment);
+        Assert.False(bench.Verdict.ValueRewritten);
+        Assert.Equal(0, bench.Output.Length);
+    }
+
+    [Fact]
+    public void ManySets_OfFiredRules_AreEachRight()
+    {
+        // More rules than a machine word has bits, and more combinations than are cached at first.
+        const int Seed = 20260102;
+        string rules = string.Join("\n", Enumerable.Range(0, 70).Select(i => $"- {{ id: r{i}, when: 'headers[\"b\"].contains(\"<{i}>\")', tag: {{ t{i}: x }} }}"));
+        Bench bench = Bench.Of(Bench.Yaml(rules));
+        var random = new Random(Seed);
+        byte[] value = bench.Encode(Bench.Payment);
+        for (int round = 0; round < 400; round++)
+        {
+            int[] on = [.. Enumerable.Range(0, 70).Where(_ => random.Next(5) == 0)];
+            bench.Headers.Clear();
+            bench.Headers.Add("b"u8, Encoding.UTF8.GetBytes("." + string.Concat(on.Select(i => $"<{i}>"))));
+            bench.Decide(value);
+            Assert.True(bench.Verdict.Rules.SequenceEqual(on.Select(i => $"r{i}")), $"seed {Seed}, round {round}: {string.Join(",", bench.Verdict.Errors)}");
+        }
+    }
+}
