@@ -98,7 +98,7 @@ internal sealed class DoubleSlotCompare(SlotAddress address, Comparison comparis
     public override Truth Eval(ref ConditionInput input, ref CompiledState state)
     {
         ref Slot slot = ref address.Load(ref input, ref state);
-        return address.Check(slot, ref state) ? comparison.Test(slot.Double, constant) : Truth.Error;
+        return address.CheckDouble(slot, ref state) ? comparison.Test(slot.Double, constant) : Truth.Error;
     }
 }
 

@@ -170,7 +170,7 @@ internal sealed class DoubleSlot(SlotAddress address) : DoubleNode
     {
         ref Slot slot = ref address.Load(ref input, ref state);
         value = slot.Double;
-        return address.Check(slot, ref state);
+        return address.CheckDouble(slot, ref state);
     }
 }
 
