@@ -83,9 +83,18 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
     private readonly string[] _lines = source.Split('\n');
     private readonly StringBuilder _out = new();
     private readonly bool[] _used = new bool[comments.Count];
+    private readonly int[] _owner = new int[comments.Count];
 
     public string Print(YamlNode root)
     {
+        var starts = new SortedSet<int>();
+        Starts(root, starts);
+        for (int i = 0; i < comments.Count; i++)
+        {
+            // A comment on lines of its own speaks of what begins next, wherever that is printed; the last ones of the last thing, or of the file.
+            _owner[i] = starts.GetViewBetween(comments[i].Line + 1, int.MaxValue) is { Count: > 0 } later ? later.Min : int.MaxValue;
+        }
+
         Mapping(root, 0, top: true);
         for (int i = 0; i < comments.Count; i++)
         {
@@ -93,6 +102,21 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         }
 
         return _out.ToString();
+    }
+
+    private static void Starts(YamlNode node, SortedSet<int> starts)
+    {
+        foreach (YamlEntry entry in node.Entries)
+        {
+            starts.Add(entry.Key.Line);
+            Starts(entry.Value, starts);
+        }
+
+        foreach (YamlNode item in node.Items)
+        {
+            starts.Add(item.Line);
+            Starts(item, starts);
+        }
     }
 
     private void Mapping(YamlNode node, int indent, bool top = false, bool inItem = false)
@@ -158,6 +182,9 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         {
             Lead(item.Line, indent, first ? 0 : KeepBlank(item.Line));
             first = false;
+
+            // The key that is printed behind the dash may have come later in the source, with comments of its own.
+            if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Lead(Sorted(item, top: false).First().Key.Line, indent, 0); }
             _out.Append(' ', indent).Append("- ");
             if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Mapping(item, indent + 2, inItem: true); }
             else
@@ -272,7 +299,7 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         List<int> lead = [];
         for (int i = 0; i < comments.Count; i++)
         {
-            if (!_used[i] && comments[i].Line < line && !comments[i].Inline) { lead.Add(i); }
+            if (!_used[i] && _owner[i] == line && !comments[i].Inline) { lead.Add(i); }
         }
 
         if (lead.Count > 0) { blank = Math.Max(blank == 0 ? 0 : KeepBlank(comments[lead[0]].Line), blank); }
