@@ -120,39 +120,18 @@ internal static class RunCommand
 
     private static (IHost Host, ProcessorHost Processor) Build(ProcessorOptions options)
     {
-        // No configuration of the host's own: what counts was read above, strictly.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Services.Configure<HostOptions>(host =>
-        {
-            host.ShutdownTimeout = TimeSpan.FromSeconds(30);
-            host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
-        });
         RegistryClient? registry = MakeRegistry(options);
-        builder.Services.AddSingleton<TimeProvider>(TimeProvider.System);
-        builder.Services.AddSingleton(services => new ProcessorHost(options, registry, new Health(), new ProcessorMetrics(), TimeProvider.System, services.GetRequiredService<ILogger<ProcessorHost>>()));
-        builder.Services.AddHostedService(services => services.GetRequiredService<ProcessorHost>());
+        // No configuration of either host's own: what counts was read above, strictly.
         if (options.Http.Length == 0)
         {
-            // A host without a server: the builder's services alone.
             HostApplicationBuilder plain = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-            foreach (ServiceDescriptor service in builder.Services)
-            {
-                if (service.ServiceType != typeof(IHostedService) || service.ImplementationFactory is not null) { plain.Services.Add(service); }
-            }
-
+            Configure(plain.Services, plain.Logging, options, registry);
             IHost host = plain.Build();
             return (host, host.Services.GetRequiredService<ProcessorHost>());
         }
 
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        Configure(builder.Services, builder.Logging, options, registry);
         builder.WebHost.UseKestrelCore();
         builder.Services.AddRoutingCore();
         if (!TryUrl(options.Http, out string url)) { throw new StartException($"--http takes an address such as 127.0.0.1:9090, not `{options.Http}`"); }
@@ -162,6 +141,27 @@ internal static class RunCommand
         application.UseRouting();
         application.MapProcessorHealth(processor);
         return (application, processor);
+    }
+
+    private static void Configure(IServiceCollection services, ILoggingBuilder logging, ProcessorOptions options, RegistryClient? registry)
+    {
+        logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = TimeSpan.FromSeconds(30);
+            host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+        services.AddSingleton<TimeProvider>(TimeProvider.System);
+        services.AddSingleton(provider => new ProcessorHost(options, registry, new Health(), new ProcessorMetrics(), TimeProvider.System, provider.GetRequiredService<ILogger<ProcessorHost>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<ProcessorHost>());
     }
 
     private static bool TryUrl(string address, out string url)

@@ -50,7 +50,9 @@ public sealed class DirectionTests
     {
         using PEReader pe = Open(name);
         string[] forbidden = ["Confluent.Kafka", "System.Net", "System.IO.Pipes", "System.IO.FileSystem", "System.Diagnostics.Process", "Microsoft.AspNetCore", "Microsoft.Extensions"];
-        Assert.DoesNotContain(References(pe.GetMetadataReader()), reference => forbidden.Any(word => reference.StartsWith(word, StringComparison.Ordinal)));
+        // Addresses as values (CEL's `ip` and `cidr`), not a way to reach them.
+        string[] harmless = ["System.Net.Primitives"];
+        Assert.DoesNotContain(References(pe.GetMetadataReader()).Except(harmless), reference => forbidden.Any(word => reference.StartsWith(word, StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -88,8 +90,13 @@ public sealed class DirectionTests
             "System.DateTime.get_Now", "System.DateTime.get_UtcNow", "System.DateTime.get_Today", "System.DateTimeOffset.get_Now", "System.DateTimeOffset.get_UtcNow", "System.Guid.NewGuid",
             "System.IO.Path.GetTempFileName", "System.IO.Path.GetTempPath", "System.IO.Path.GetFullPath", "System.IO.Path.Exists",
         ];
-        // Harmless members of types that are otherwise off limits.
-        string[] harmless = ["System.Environment.get_NewLine", "System.Environment.FailFast", "System.Environment.get_ProcessorCount"];
+        // Harmless members of types that are otherwise off limits: iterators ask for the thread; time zones by name are CEL's (`getHours("Europe/Berlin")`), from the machine's zone data;
+        // the JSON walk's hash of property names has a secret seed, which no outcome depends on.
+        string[] harmless =
+        [
+            "System.Environment.get_CurrentManagedThreadId", "System.TimeZoneInfo.TryFindSystemTimeZoneById", "System.TimeZoneInfo.ConvertTimeFromUtc",
+            "System.Security.Cryptography.RandomNumberGenerator.GetBytes",
+        ];
         foreach (MemberReferenceHandle handle in reader.MemberReferences)
         {
             MemberReference member = reader.GetMemberReference(handle);

@@ -15,7 +15,7 @@ public sealed class EndToEndTests(KafkaFixture kafka, RegistryFixture registry)
         (string records, int seed) = await RecordsAsync(payments, 20_000);
         await Clients.ProduceAsync(payments.Bootstrap, payments.Raw, records, payments.SchemaId);
 
-        await using ProcessorProcess processor = ProcessorProcess.Start(payments, more: ["--threads", "2"]);
+        await using ProcessorProcess processor = ProcessorProcess.Start(payments, withHttp: false, more: ["--threads", "2"]);
         await processor.DrainedAsync(s_drain);
         Assert.Equal(0, await processor.StopAsync());
 

@@ -6,6 +6,7 @@ namespace PolicyStreams.Integration.Tests;
 /// <summary>SIGKILL at moments that nobody chose, while records keep coming.</summary>
 public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
 {
+    /// <summary>At least; each may be followed by another at once.</summary>
     private const int Kills = 5;
     private const int Records = 24_000;
     private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(2);
@@ -19,7 +20,7 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
         var random = new Random(seed);
         string records = Path.Combine(payments.Folder, "records.jsonl");
         await Clients.GenerateAsync(records, Records, seed);
-        Task producing = Clients.ProduceAsync(payments.Bootstrap, payments.Raw, records, payments.SchemaId, perSecond: 1500);
+        Task producing = Clients.ProduceAsync(payments.Bootstrap, payments.Raw, records, payments.SchemaId, perSecond: 700);
 
         ProcessorProcess processor = Start(payments);
         for (int kill = 1; kill <= Kills; kill++)
@@ -29,9 +30,13 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
             await Eventually.TrueAsync(async () => await processor.CommittedAsync() > past, s_deadline, () => $"kill {kill}: {past} records committed\n{processor.Said}");
             Assert.False(producing.IsCompleted, "The stream ended before the last kill; it has to be slower.");
             for (int spins = random.Next(2_000_000); spins > 0; spins--) { Thread.SpinWait(1); }
-            await processor.KillAsync();
-            await processor.DisposeAsync();
-            processor = Start(payments);
+            processor = await KilledAndStartedAsync(payments, processor);
+            if (random.Next(2) == 0)
+            {
+                // Once more without waiting for anything: while it starts, joins, or restores.
+                await Task.Delay(random.Next(2000));
+                processor = await KilledAndStartedAsync(payments, processor);
+            }
         }
 
         await using ProcessorProcess last = processor;
@@ -42,6 +47,13 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
         JsonElement report = await Clients.VerifyAsync(payments.Bootstrap, payments, records, payments.SchemaId);
         Assert.Equal(Records, report.GetProperty("decided").GetInt32());
         TestContext.Current.TestOutputHelper?.WriteLine(report.ToString());
+    }
+
+    private static async Task<ProcessorProcess> KilledAndStartedAsync(PaymentsCase payments, ProcessorProcess processor)
+    {
+        await processor.KillAsync();
+        await processor.DisposeAsync();
+        return Start(payments);
     }
 
     private static ProcessorProcess Start(PaymentsCase payments) =>

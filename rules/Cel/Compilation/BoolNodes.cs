@@ -98,7 +98,7 @@ internal sealed class DoubleSlotCompare(SlotAddress address, Comparison comparis
     public override Truth Eval(ref ConditionInput input, ref CompiledState state)
     {
         ref Slot slot = ref address.Load(ref input, ref state);
-        return address.Check(slot, ref state) ? comparison.Test(slot.Double, constant) : Truth.Error;
+        return address.CheckDouble(slot, ref state) ? comparison.Test(slot.Double, constant) : Truth.Error;
     }
 }
 
@@ -108,6 +108,38 @@ internal sealed class IntSlotCompare(SlotAddress address, Comparison comparison,
     {
         ref Slot slot = ref address.Load(ref input, ref state);
         return address.Check(slot, ref state) ? comparison.Test(slot.Bits, constant) : Truth.Error;
+    }
+}
+
+/// <summary>A captured decimal and a constant, exactly: both sides are brought to the larger scale.</summary>
+internal sealed class DecimalSlotCompare(SlotAddress address, int scale, Comparison comparison, DecimalValue constant) : BoolNode
+{
+    // 10^18 times a 64-bit integer still fits 128 bits.
+    private readonly bool _small = Math.Abs(constant.Scale - scale) <= 18 && constant.Unscaled >= long.MinValue && constant.Unscaled <= long.MaxValue;
+    private readonly Int128 _factor = Power(constant.Scale - scale);
+    private readonly Int128 _constant = constant.Unscaled >= long.MinValue && constant.Unscaled <= long.MaxValue ? (Int128)constant.Unscaled * Power(scale - constant.Scale) : 0;
+
+    public override Truth Eval(ref ConditionInput input, ref CompiledState state)
+    {
+        ref Slot slot = ref address.Load(ref input, ref state);
+        if (!address.Check(slot, ref state)) { return Truth.Error; }
+        ReadOnlySpan<byte> bytes = input.Frame.Bytes(slot, input.Value);
+        if (!_small || bytes.Length > 8)
+        {
+            var value = new DecimalValue(new System.Numerics.BigInteger(bytes, isUnsigned: false, isBigEndian: true), scale);
+            return comparison.Test(Values.CompareDecimals(value, constant));
+        }
+
+        long unscaled = bytes.Length > 0 ? (sbyte)bytes[0] : 0;
+        for (int i = 1; i < bytes.Length; i++) { unscaled = (unscaled << 8) | bytes[i]; }
+        return comparison.Test((unscaled * _factor).CompareTo(_constant));
+    }
+
+    private static Int128 Power(int exponent)
+    {
+        Int128 power = 1;
+        for (int i = 0; i < Math.Min(exponent, 18); i++) { power *= 10; }
+        return power;
     }
 }
 

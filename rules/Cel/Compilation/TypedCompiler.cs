@@ -137,11 +137,37 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
                 return Text(left, left.Type.Kind) is { } leftText && Text(right, right.Type.Kind) is { } rightText ? new TextCompare(leftText, comparison, rightText) : null;
             case (CelKind.Timestamp, CelKind.Timestamp) or (CelKind.Duration, CelKind.Duration):
                 return Time(left) is { } leftTime && Time(right) is { } rightTime ? new TimeCompare(leftTime, comparison, rightTime) : null;
+            case (CelKind.Decimal, CelKind.Decimal or CelKind.Int) when Constant(right) is { } rightDecimal:
+                return Decimal(left, comparison, rightDecimal);
+            case (CelKind.Decimal or CelKind.Int, CelKind.Decimal) when Constant(left) is { } leftDecimal:
+                return Decimal(right, comparison.Mirrored(), leftDecimal);
             case (CelKind.Bool, CelKind.Bool) when equality && TryBool(left) is { } leftBool && TryBool(right) is { } rightBool:
                 return new BoolCompare(leftBool, comparison == Comparison.Equal, rightBool);
             default:
                 return null;
         }
+    }
+
+    private DecimalSlotCompare? Decimal(Expr expr, Comparison comparison, DecimalValue constant) =>
+        paths.Find(expr) is { Type.Kind: ValueKind.Decimal } path && Address(path, ValueKind.Decimal, CaptureUse.Whole) is { } address
+            ? new DecimalSlotCompare(address, path.Type.Scale, comparison, constant)
+            : null;
+
+    private DecimalValue? Constant(Expr expr) => expr switch
+    {
+        ConstExpr { Value: long number } => new DecimalValue(number, 0),
+        CallExpr { ResolvedName: "decimal", Children: [ConstExpr { Value: string or long }] } => Fold(expr) as DecimalValue?,
+        _ => null,
+    };
+
+    // A call of constants alone.
+    private object? Fold(Expr expr)
+    {
+        ConditionInput none = default;
+        EvalState state = EvalState.Rent(0);
+        object? value = interpreter(expr).Eval(ref none, state);
+        state.Return();
+        return value;
     }
 
     private BoolNode? In(Expr item, Expr list)
@@ -224,6 +250,8 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
                 return new TextConst(Encoding.UTF8.GetBytes(constant));
             case ConstExpr { Value: byte[] constant }:
                 return new TextConst(constant);
+            case IdentExpr { Reference: VariableReference { Name: "key" } } when kind == CelKind.String:
+                return new KeyText();
             case CallExpr { Function: Operators.Index } index when index.Children[0] is IdentExpr { Reference: VariableReference { Name: "headers" } } && index.Children[1] is ConstExpr { Value: string name }:
                 return new HeaderText(Encoding.UTF8.GetBytes(name));
             case SelectExpr { Test: false, Optional: false, Operand: IdentExpr { Reference: VariableReference { Name: "headers" } } } header:
@@ -240,11 +268,7 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
             case IdentExpr { Reference: VariableReference { Name: "timestamp" } }:
                 return new RecordTime();
             case CallExpr { ResolvedName: "timestamp" or "duration", Children: [ConstExpr { Value: string or long }] } constant:
-                ConditionInput none = default;
-                EvalState state = EvalState.Rent(0);
-                object? value = interpreter(constant).Eval(ref none, state);
-                state.Return();
-                return value switch
+                return Fold(constant) switch
                 {
                     Timestamp instant => new TimeConst(instant.Seconds, instant.Nanos),
                     Duration span => new TimeConst(span.Seconds, span.Nanos),

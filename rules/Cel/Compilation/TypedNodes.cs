@@ -62,6 +62,10 @@ internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, EvalEr
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Check(in Slot captured, ref CompiledState state) => captured.Kind == kind || Fail(captured.Kind, ref state);
 
+    /// <summary>As <see cref="Check"/>, and that a double holds the number: JSON's may be beyond it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool CheckDouble(in Slot captured, ref CompiledState state) => (captured.Kind == ValueKind.Double && captured.Aux == 0) || Fail(captured.Kind, ref state);
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     public bool Fail(ValueKind found, ref CompiledState state)
     {
@@ -69,6 +73,7 @@ internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, EvalEr
         {
             ValueKind.Null => EvalError.NullUse,
             ValueKind.Absent => absent,
+            ValueKind.Double when kind == ValueKind.Double => EvalError.NumberRange,
             _ => EvalError.Type,
         };
         return false;

@@ -170,7 +170,7 @@ internal sealed class DoubleSlot(SlotAddress address) : DoubleNode
     {
         ref Slot slot = ref address.Load(ref input, ref state);
         value = slot.Double;
-        return address.Check(slot, ref state);
+        return address.CheckDouble(slot, ref state);
     }
 }
 
@@ -238,6 +238,38 @@ internal sealed class TextSlot(SlotAddress address) : TextNode
 
         value = input.Frame.Bytes(slot, input.Value);
         return true;
+    }
+}
+
+/// <summary>The key, where it is text. Allocates only where the caller decodes keys.</summary>
+internal sealed class KeyText : TextNode
+{
+    public override bool Eval(ref ConditionInput input, ref CompiledState state, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        if (!input.HasKey) { return Fail(EvalError.NullUse, ref state); }
+        object? plain = input.KeyPlain;
+        if (plain is null && input.KeyReader is { } reader)
+        {
+            if (!reader(input.Key, out plain)) { return Fail(EvalError.KeyFormat, ref state); }
+            if (plain is null) { return Fail(EvalError.NullUse, ref state); }
+        }
+
+        if (plain is null)
+        {
+            value = input.Key;
+            return System.Text.Unicode.Utf8.IsValid(value) || Fail(EvalError.KeyFormat, ref state);
+        }
+
+        if (Values.Unwrap(plain) is not string text) { return Fail(EvalError.Type, ref state); }
+        value = System.Text.Encoding.UTF8.GetBytes(text);
+        return true;
+    }
+
+    private static bool Fail(EvalError error, ref CompiledState state)
+    {
+        state.Error = error;
+        return false;
     }
 }
 

@@ -84,7 +84,7 @@ internal sealed class SlotNode(CaptureSlot slot) : Node
             case ValueKind.Bool: return Values.Boxed(captured.Bits != 0);
             case ValueKind.Int: return captured.Bits;
             case ValueKind.UInt: return (ulong)captured.Bits;
-            case ValueKind.Double: return captured.Double;
+            case ValueKind.Double: return captured.Aux == 0 ? captured.Double : ErrorValue.Of(EvalError.NumberRange);
             case ValueKind.String: return System.Text.Encoding.UTF8.GetString(input.Frame.Bytes(captured, input.Value));
             case ValueKind.Bytes: return input.Frame.Bytes(captured, input.Value).ToArray();
             case ValueKind.Decimal: return new DecimalValue(new System.Numerics.BigInteger(input.Frame.Bytes(captured, input.Value), isUnsigned: false, isBigEndian: true), node.Type.Scale);
@@ -208,8 +208,9 @@ internal sealed class CallNode(IReadOnlyList<Overload> overloads, bool member, N
         for (int i = 0; i < args.Length; i++)
         {
             object? value = args[i].Eval(ref input, state);
+            if (!keepUnions) { value = Values.Unwrap(value); }
             if (value is ErrorValue) { return value; }
-            values[i] = keepUnions ? value : Values.Unwrap(value);
+            values[i] = value;
         }
 
         return Invoke(overloads, member, values);

@@ -61,7 +61,13 @@ internal static class Values
 
     public static object Boxed(bool value) => value ? True : False;
 
-    public static object? Unwrap(object? value) => value is UnionValue union ? Unwrap(union.Value) : value;
+    /// <summary>The value that an operation works on: of a union its branch's, of a JSON number that no double holds the error of reading it.</summary>
+    public static object? Unwrap(object? value) => value switch
+    {
+        UnionValue union => Unwrap(union.Value),
+        InexactNumber => ErrorValue.Of(EvalError.NumberRange),
+        _ => value,
+    };
 
     public static CelKind? KindOf(object? value) => value switch
     {

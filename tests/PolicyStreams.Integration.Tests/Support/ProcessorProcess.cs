@@ -95,8 +95,9 @@ internal sealed class ProcessorProcess : CommandProcess
 
     /// <param name="bootstrap">Default: the case's.</param>
     /// <param name="registry">Default: the case's.</param>
+    /// <param name="withHttp">Whether it serves health and metrics.</param>
     /// <param name="more">Further options.</param>
-    public static ProcessorProcess Start(PaymentsCase payments, string? bootstrap = null, string? registry = null, params string[] more)
+    public static ProcessorProcess Start(PaymentsCase payments, string? bootstrap = null, string? registry = null, bool withHttp = true, params string[] more)
     {
         string group = $"policystreams-{payments.Name}";
         string http = $"127.0.0.1:{ScriptedService.FreePorts()}";
@@ -105,7 +106,7 @@ internal sealed class ProcessorProcess : CommandProcess
             group,
             [
                 "run", "--bootstrap", bootstrap ?? payments.Bootstrap, "--registry", registry ?? payments.Registry, "--policies", payments.Policies, "--group", group,
-                "--key", $"customer-key=file:{payments.KeyFile}", "--state-dir", payments.StateDir, "--http", http, .. more,
+                "--key", $"customer-key=file:{payments.KeyFile}", "--state-dir", payments.StateDir, .. withHttp ? (string[])["--http", http] : [], .. more,
             ],
             http);
     }

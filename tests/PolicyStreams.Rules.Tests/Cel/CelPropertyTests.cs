@@ -69,6 +69,7 @@ public sealed class CelPropertyTests
             case 11 or 12 or 13: return $"({Bool(random, depth - 1, rows)} || {Bool(random, depth - 1, rows)} || {Bool(random, 0, rows)})";
             case 14: return $"!({Bool(random, depth - 1, rows)})";
             case 15: return $"({Bool(random, depth - 1, rows)} ? {Bool(random, depth - 1, rows)} : {Bool(random, depth - 1, rows)})";
+            case 16 when random.Next(2) == 0: return $"value.fee {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {Pick(random, "1", "decimal('1.5')", "decimal('-0.001')", "decimal('123456789012345678901234567890.5')", "9223372036854775807")}";
             case 16: return $"({Bool(random, depth - 1, rows)}) == ({Bool(random, 0, rows)})";
             case 17: return $"{Text(random, rows)}.matches('^[a-z0-9]+$')";
             default:
@@ -108,7 +109,7 @@ public sealed class CelPropertyTests
         3 => "value.channel",
         4 => "value.attributes['k']",
         5 => "value.billing.city",
-        6 => "headers['x']",
+        6 => Pick(random, "headers['x']", "key"),
         _ => rows.Length > 0 ? rows[random.Next(rows.Length)] + ".sku" : "value.merchant",
     };
 
@@ -125,6 +126,7 @@ public sealed class CelPropertyTests
             f["attributes"] = Any(new MapValue(), new MapValue { ["k"] = "DE" }, new MapValue { ["ssn"] = "x" });
             f["customer"] = new RecordValue(Payments.Customer, ["c", "n", Any<object?>(null, "e"), Any<object?>(null, 0L, 17L, long.MaxValue)]);
             f["items"] = new List<object?>(Enumerable.Range(0, random.Next(4)).Select(_ => (object?)new RecordValue(Payments.Item, [Any("a", "é", ""), Any(0L, 1L, -7L, long.MinValue), Any(0.0, 120.5)])));
+            f["fee"] = new DecimalValue(Any(150, -1, 0, System.Numerics.BigInteger.Pow(-7, 40), long.MaxValue, 100), 2);
             f["flag"] = Any(true, false);
         });
     }

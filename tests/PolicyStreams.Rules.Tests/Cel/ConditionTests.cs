@@ -100,7 +100,7 @@ public sealed class ConditionTests(ITestOutputHelper output)
     [Fact]
     public void Evaluate_JsonWithoutSchema_ReadsPropertiesAtRunTime()
     {
-        var json = new MapValue { ["amount"] = 12.0, ["customer"] = new MapValue { ["tier"] = "gold" }, ["items"] = new List<object?> { new MapValue { ["q"] = 1.0 }, new MapValue { ["q"] = 0.0 } }, ["gone"] = null };
+        var json = new MapValue { ["amount"] = 12.0, ["customer"] = new MapValue { ["tier"] = "gold" }, ["items"] = new List<object?> { new MapValue { ["q"] = 1.0 }, new MapValue { ["q"] = 0.0 } }, ["gone"] = null, ["big"] = InexactNumber.Instance };
         foreach ((string expression, Truth truth, EvalError error) in new[]
         {
             ("value.amount > 10 && value.amount == 12", Truth.True, EvalError.None),
@@ -108,6 +108,9 @@ public sealed class ConditionTests(ITestOutputHelper output)
             ("value.items.exists(i, i.q <= 0)", Truth.True, EvalError.None),
             ("value.gone == null && !has(value.gone) && !has(value.none)", Truth.True, EvalError.None),
             ("value.none == null", Truth.Error, EvalError.NoSuchField),
+            ("value.big > 1.0", Truth.Error, EvalError.NumberRange),
+            ("value.big == 1.0", Truth.Error, EvalError.NumberRange),
+            ("has(value.big) && value.big != null && (value.big > 1.0 || true)", Truth.True, EvalError.None),
             ("value.amount == 'x'", Truth.False, EvalError.None),
             ("value.amount.startsWith('x')", Truth.Error, EvalError.Type),
         })
