@@ -83,9 +83,25 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
     private readonly string[] _lines = source.Split('\n');
     private readonly StringBuilder _out = new();
     private readonly bool[] _used = new bool[comments.Count];
+    private readonly int[] _owner = new int[comments.Count];
 
     public string Print(YamlNode root)
     {
+        var starts = new SortedSet<int>();
+        Starts(root, starts);
+        for (int i = 0; i < comments.Count; i++)
+        {
+            // A comment on lines of its own speaks of what begins next, wherever that is printed; the last ones of the last thing, or of the file.
+            _owner[i] = starts.GetViewBetween(comments[i].Line + 1, int.MaxValue) is { Count: > 0 } later ? later.Min : int.MaxValue;
+        }
+
+        // What stands above everything stays above everything.
+        int firstLine = root.Entries.Count > 0 ? root.Entries.Min(entry => entry.Key.Line) : 0, firstPrinted = root.Entries.Count > 0 ? Sorted(root, top: true).First().Key.Line : 0;
+        for (int i = 0; i < comments.Count; i++)
+        {
+            if (comments[i].Line < firstLine) { _owner[i] = firstPrinted; }
+        }
+
         Mapping(root, 0, top: true);
         for (int i = 0; i < comments.Count; i++)
         {
@@ -93,6 +109,21 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         }
 
         return _out.ToString();
+    }
+
+    private static void Starts(YamlNode node, SortedSet<int> starts)
+    {
+        foreach (YamlEntry entry in node.Entries)
+        {
+            starts.Add(entry.Key.Line);
+            Starts(entry.Value, starts);
+        }
+
+        foreach (YamlNode item in node.Items)
+        {
+            starts.Add(item.Line);
+            Starts(item, starts);
+        }
     }
 
     private void Mapping(YamlNode node, int indent, bool top = false, bool inItem = false)
@@ -103,7 +134,7 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         {
             if (!(inItem && first))
             {
-                Lead(entry.Key.Line, indent, blank: first ? 0 : top && Block(entry.Value, indent, entry.Key.Text.Length) ? 1 : KeepBlank(entry.Key.Line));
+                Lead(entry.Key.Line, indent, first, force: top && Block(entry.Value, indent, entry.Key.Text.Length));
                 _out.Append(' ', indent);
             }
 
@@ -156,8 +187,11 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         bool first = true;
         foreach (YamlNode item in node.Items)
         {
-            Lead(item.Line, indent, first ? 0 : KeepBlank(item.Line));
+            Lead(item.Line, indent, first);
             first = false;
+
+            // The key that is printed behind the dash may have come later in the source, with comments of its own.
+            if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Lead(Sorted(item, top: false).First().Key.Line, indent, first: true); }
             _out.Append(' ', indent).Append("- ");
             if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Mapping(item, indent + 2, inItem: true); }
             else
@@ -267,16 +301,16 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
     private static readonly SearchValues<char> Reserved = SearchValues.Create(",[]{}?:");
 
     /// <summary>Comments on lines of their own before a line, and blank lines.</summary>
-    private void Lead(int line, int indent, int blank)
+    private void Lead(int line, int indent, bool first, bool force = false)
     {
         List<int> lead = [];
         for (int i = 0; i < comments.Count; i++)
         {
-            if (!_used[i] && comments[i].Line < line && !comments[i].Inline) { lead.Add(i); }
+            if (!_used[i] && _owner[i] == line && !comments[i].Inline) { lead.Add(i); }
         }
 
-        if (lead.Count > 0) { blank = Math.Max(blank == 0 ? 0 : KeepBlank(comments[lead[0]].Line), blank); }
-        if (blank > 0 && _out.Length > 0) { _out.Append('\n'); }
+        bool blank = !first && (force || KeepBlank(lead.Count > 0 ? comments[lead[0]].Line : line) > 0);
+        if (blank && _out.Length > 0) { _out.Append('\n'); }
         for (int i = 0; i < lead.Count; i++)
         {
             Comment(lead[i], indent);

@@ -4,7 +4,7 @@ using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules.Masking;
 
-/// <summary>The <c>pattern</c> mask: every match of an RE2 expression replaced; <c>\0</c> to <c>\9</c> in the replacement are the match and its groups.</summary>
+/// <summary>The <c>pattern</c> mask: every match of an RE2 expression replaced; <c>\0</c> in the replacement is the match.</summary>
 internal sealed class PatternMask
 {
     private readonly Regex _regex;
@@ -22,22 +22,12 @@ internal sealed class PatternMask
         for (int i = 0; i < replacement.Length; i++)
         {
             if (replacement[i] != '\\') { continue; }
-            if (i + 1 < replacement.Length && (char.IsAsciiDigit(replacement[i + 1]) || replacement[i + 1] == '\\')) { i++; continue; }
-            fault = "`\\` in `replace` comes before a digit (a group) or another `\\`";
+            if (i + 1 < replacement.Length && replacement[i + 1] is '0' or '\\') { i++; continue; }
+            fault = "`\\` in `replace` comes before `0` (the match) or another `\\`";
             return null;
         }
 
         if (Re2Text.Compile(expression, out fault) is not { } regex) { return null; }
-        int groups = regex.GetGroupNumbers().Length - 1;
-        for (int i = 0; i + 1 < replacement.Length; i++)
-        {
-            if (replacement[i] != '\\') { continue; }
-            i++;
-            if (!char.IsAsciiDigit(replacement[i]) || replacement[i] - '0' <= groups) { continue; }
-            fault = $"`replace` names group {replacement[i]}, and `match` has {groups}";
-            return null;
-        }
-
         return new PatternMask(regex, replacement);
     }
 
@@ -59,7 +49,7 @@ internal sealed class PatternMask
             if (replacement[i] != '\\') { text.Append(replacement[i]); continue; }
             char next = replacement[++i];
             if (next == '\\') { text.Append('\\'); }
-            else { text.Append(match.Groups[next - '0'].ValueSpan); }
+            else { text.Append(match.ValueSpan); }
         }
 
         return text.ToString();

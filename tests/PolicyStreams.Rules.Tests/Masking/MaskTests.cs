@@ -79,7 +79,10 @@ public class MaskTests
 
     [Theory]
     [InlineData("[0-9]", "#", "call 555-12 now", "call ###-## now")]
-    [InlineData("([a-z]+)@([a-z.]+)", @"\\2:\\1", "mail ada@example.com", "mail example.com:ada")]
+    [InlineData("[a-z]+@[a-z.]+", @"<\\0>", "mail ada@example.com", "mail <ada@example.com>")]
+    [InlineData(@"\d", "#", "٣4", "٣#")]
+    [InlineData("a.c", "x", "a𝄞c", "x")]
+    [InlineData("(?i)k$", "#", "Kk", "K#")]
     [InlineData("z", "#", "nothing here", "nothing here")]
     public void Pattern_ReplacesEveryMatch(string match, string replace, string text, string expected) =>
         Assert.Equal(expected, Masked($$"""field: note, pattern: { match: '{{match}}', replace: "{{replace}}" }""", Bench.Payment.Replace("\"note\":null", $"\"note\":\"{text}\"", StringComparison.Ordinal)).GetProperty("note").GetString());
