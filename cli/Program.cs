@@ -10,7 +10,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     LintCommand.Create(),
     TestCommand.Create(),
     DecideCommand.Create(),
-    //FmtCommand
+    FmtCommand.Create(),
     SchemaCommand.Create(),
     ApprovalsCommand.Create(),
     ApprovalServiceCommand.Create(),

@@ -19,6 +19,9 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
+
+    // A schema may be registered after the first record that names it: refused ids are asked for again after so many looks.
+    private const int LooksBetweenForgetting = 30;
     private string _stamp = "";
     private volatile PolicySnapshot? _current;
 
@@ -55,8 +58,14 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
     {
         using var timer = new PeriodicTimer(LookInterval, time);
         string failed = "";
+        int looks = 0;
         while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
         {
+            if (++looks % LooksBetweenForgetting == 0)
+            {
+                foreach (CompiledBinding binding in _current!.ByIngressTopic.Values) { binding.ForgetRefusals(); }
+            }
+
             try
             {
                 IReadOnlyList<PolicyFile> files = PolicyFolder.Read(path);

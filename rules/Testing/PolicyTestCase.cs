@@ -240,7 +240,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
 
         writer.Flush();
         using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
-        JsonCompare.Within(want, document.RootElement, "value", _failures);
+        JsonCompare.Within(want, document.RootElement, schema.Type, "value", _failures);
     }
 
     private string KeyText(CompiledBinding binding, in RecordInput input)

@@ -122,9 +122,10 @@ internal static class AvroBytes
             {
                 bits = Unsafe.ReadUnaligned<uint>(ref start) | Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, length - 4));
             }
-            else
+            else if (length > 0)
             {
-                for (int i = 0; i < length; i++) { bits |= Unsafe.Add(ref start, i); }
+                // First, middle, and last are all of up to three.
+                bits = (uint)(start | Unsafe.Add(ref start, length >> 1) | Unsafe.Add(ref start, length - 1));
             }
 
             if ((bits & 0x8080_8080u) == 0) { return true; }

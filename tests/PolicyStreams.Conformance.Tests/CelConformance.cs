@@ -3,10 +3,12 @@ using System.Text;
 using System.Text.Json;
 using PolicyStreams.Rules.Cel;
 using PolicyStreams.Rules.Cel.Checking;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Conformance.Tests;
 
@@ -80,6 +82,12 @@ public sealed class CelConformance(ITestOutputHelper output)
         ConditionInput input = default;
         object? result = Values.Unwrap(node.Eval(ref input, state));
         state.Return();
+        if (strict && variables.Count == 0 && Compiled(expr, environment, locals) is { } compiled && compiled != result switch { true => "True", false => "False", ErrorValue failed => EvalErrors.Code(failed.Code), _ => "type" })
+        {
+            return $"compiled gives {compiled}, interpreted {Spell(result)}";
+        }
+
+        if (CelPrinter.Print(expr) is var printed && CelPrinter.Canonical(printed, diagnostics) != printed) { return $"printed as {printed}, which is not printed the same again"; }
         if (wantsError) { return result is ErrorValue ? null : $"{Spell(result)}, not an error"; }
         if (result is ErrorValue error) { return $"fails with {EvalErrors.Code(error.Code)}"; }
         JsonElement value = test.TryGetProperty("value", out JsonElement given) ? given
@@ -90,6 +98,18 @@ public sealed class CelConformance(ITestOutputHelper output)
         if (misread) { return Same(" ? \" ' ` "u8.ToArray(), result) ? null : $"{Spell(result)}, not the text of the specification"; }
         object? expected = value.ValueKind == JsonValueKind.Undefined ? true : ValueOf(value);
         return Same(expected, result) ? null : $"{Spell(result)}, not {Spell(expected)}";
+    }
+
+    // The same by the compiled form; null where the expression is no condition.
+    private static string? Compiled(Expr expr, CelEnvironment environment, int locals)
+    {
+        if (expr.Type.Kind != CelKind.Bool) { return null; }
+        var root = new CaptureRow { Node = new CaptureNode { Type = SchemaType.AnyJson } };
+        BoolNode node = new TypedCompiler(new CapturePaths(SchemaType.AnyJson, root), part => new Planner(environment, null, null).Plan(part), locals).Bool(expr);
+        ConditionInput input = default;
+        CompiledState state = default;
+        Truth truth = node.Eval(ref input, ref state);
+        return truth == Truth.Error ? EvalErrors.Code(state.Error) : truth.ToString();
     }
 
     private static bool Flag(JsonElement test, string name) => test.TryGetProperty(name, out JsonElement flag) && flag.GetBoolean();

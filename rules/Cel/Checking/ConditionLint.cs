@@ -133,7 +133,7 @@ internal sealed class ConditionLint(CelEnvironment environment, CelSource source
         if (call.ResolvedName != "matches" || call.Operands.Length != 2) { return; }
         Expr pattern = call.Operands[1];
         if (pattern is not ConstExpr { Value: string text }) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, "the pattern of matches() must be a constant", "write it as a string, best as r\"...\"")); }
-        else if (!Re2.TryParse(text, out _, out string? mistake)) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, $"not a pattern of RE2's: {mistake}")); }
+        else if (!Re2.TryGet(text, out _) && !Re2.TryParse(text, out _, out string? mistake)) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, $"not a pattern of RE2's: {mistake}")); }
     }
 
     private void Constant(CallExpr call)

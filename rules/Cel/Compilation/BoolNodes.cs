@@ -82,13 +82,13 @@ internal sealed class PresenceBool(SlotAddress address, PresenceTest test) : Boo
     {
         ValueKind kind = address.Load(ref input, ref state).Kind;
         if (test == PresenceTest.Has) { return kind is ValueKind.Absent or ValueKind.Null ? Truth.False : Truth.True; }
-        if (kind == ValueKind.Absent)
+        if (kind == ValueKind.Absent && !address.AbsentIsNull)
         {
             address.Fail(kind, ref state);
             return Truth.Error;
         }
 
-        return (kind == ValueKind.Null) == (test == PresenceTest.IsNull) ? Truth.True : Truth.False;
+        return (kind is ValueKind.Null or ValueKind.Absent) == (test == PresenceTest.IsNull) ? Truth.True : Truth.False;
     }
 }
 

@@ -33,7 +33,7 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
     {
         CaptureSlot slot = paths.Capture(path, use);
         int depth = slot.Row is null ? 0 : _rows.IndexOf(slot.Row) + 1;
-        return slot.Row is not null && depth == 0 ? null : new SlotAddress(slot.Slot, depth, kind, slot.UnderMap);
+        return slot.Row is not null && depth == 0 ? null : new SlotAddress(slot.Slot, depth, kind, slot.Absent);
     }
 
     private BoolNode? TryBool(Expr expr)

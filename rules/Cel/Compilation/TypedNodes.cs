@@ -51,8 +51,11 @@ internal abstract class TimeNode
 }
 
 /// <summary>Where a compiled step finds its slot.</summary>
-internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, bool underMap)
+internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, EvalError absent)
 {
+    /// <summary>True where a value that is not there counts as null.</summary>
+    public bool AbsentIsNull => absent == EvalError.NullUse;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref Slot Load(ref ConditionInput input, ref CompiledState state) => ref input.Frame.Slots[slot + state.Rows[depth]];
 
@@ -65,7 +68,7 @@ internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, bool u
         state.Error = found switch
         {
             ValueKind.Null => EvalError.NullUse,
-            ValueKind.Absent => underMap ? EvalError.NoSuchKey : EvalError.NoSuchField,
+            ValueKind.Absent => absent,
             _ => EvalError.Type,
         };
         return false;

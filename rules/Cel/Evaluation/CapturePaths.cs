@@ -37,7 +37,14 @@ internal enum CaptureUse : byte
 
 /// <summary>Where a captured value lies.</summary>
 /// <param name="Row">The variable whose row it is in; null for the root row.</param>
-internal readonly record struct CaptureSlot(LocalVariable? Row, int Slot, CaptureNode Node, CaptureUse Use, bool UnderMap);
+internal readonly record struct CaptureSlot(LocalVariable? Row, int Slot, CaptureNode Node, CaptureUse Use, bool UnderMap)
+{
+    /// <summary>
+    /// What reading it comes to where nothing was captured. A field that may be null and is not there (JSON, Protobuf, or a record around it is null) is null;
+    /// a map's key is not, and neither is a property of JSON without a schema.
+    /// </summary>
+    public EvalError Absent => UnderMap ? EvalError.NoSuchKey : Node.Type is { Nullable: true, Kind: not ValueKind.Dyn } ? EvalError.NullUse : EvalError.NoSuchField;
+}
 
 /// <summary>Finds the paths of expressions and adds what is used to the capture plan.</summary>
 internal sealed class CapturePaths(SchemaType valueType, CaptureRow root)

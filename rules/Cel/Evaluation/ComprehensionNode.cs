@@ -20,7 +20,7 @@ internal sealed class ComprehensionNode(ComprehensionKind kind, Node? range, Cap
             ref Slot slot = ref input.Frame.Slots[captured.Slot + (captured.Row is null ? 0 : state.Rows[captured.Row.Index])];
             if (slot.Kind != ValueKind.List)
             {
-                return slot.Kind == ValueKind.Null ? ErrorValue.NullUse : slot.Kind != ValueKind.Absent ? ErrorValue.Type : captured.UnderMap ? ErrorValue.NoSuchKey : ErrorValue.NoSuchField;
+                return slot.Kind == ValueKind.Null ? ErrorValue.NullUse : slot.Kind != ValueKind.Absent ? ErrorValue.Type : ErrorValue.Of(captured.Absent);
             }
 
             count = slot.Aux;

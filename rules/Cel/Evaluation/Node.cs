@@ -65,15 +65,15 @@ internal sealed class SlotNode(CaptureSlot slot) : Node
     public override object? Eval(ref ConditionInput input, EvalState state)
     {
         int at = slot.Slot + (slot.Row is null ? 0 : state.Rows[slot.Row.Index]);
-        return Read(ref input, at, slot.Node, slot.UnderMap);
+        return Read(ref input, at, slot.Node, slot.Absent);
     }
 
-    private static object? Read(ref ConditionInput input, int at, CaptureNode node, bool underMap)
+    private static object? Read(ref ConditionInput input, int at, CaptureNode node, EvalError absent)
     {
         ref Slot captured = ref input.Frame.Slots[at];
         switch (captured.Kind)
         {
-            case ValueKind.Absent: return underMap ? ErrorValue.NoSuchKey : ErrorValue.NoSuchField;
+            case ValueKind.Absent: return absent == EvalError.NullUse ? null : ErrorValue.Of(absent);
             case ValueKind.Null: return null;
         }
 
@@ -99,7 +99,7 @@ internal sealed class SlotNode(CaptureSlot slot) : Node
         int first = (int)captured.Bits, count = captured.Aux;
         var list = new List<object?>(count);
         if (node.Row is not { Node.Slot: >= 0 } row) { return ErrorValue.Type; }
-        for (int i = 0; i < count; i++) { list.Add(Read(ref input, first + (i * row.SlotCount) + row.Node.Slot, row.Node, underMap: false)); }
+        for (int i = 0; i < count; i++) { list.Add(Read(ref input, first + (i * row.SlotCount) + row.Node.Slot, row.Node, EvalError.NoSuchField)); }
         return list;
     }
 }
@@ -113,9 +113,9 @@ internal sealed class PresenceNode(CaptureSlot slot, PresenceTest test) : Node
         return test switch
         {
             PresenceTest.Has => Values.Boxed(kind is not (ValueKind.Absent or ValueKind.Null)),
-            _ when kind == ValueKind.Absent => slot.UnderMap ? ErrorValue.NoSuchKey : ErrorValue.NoSuchField,
-            PresenceTest.IsNull => Values.Boxed(kind == ValueKind.Null),
-            _ => Values.Boxed(kind != ValueKind.Null),
+            _ when kind == ValueKind.Absent && slot.Absent != EvalError.NullUse => ErrorValue.Of(slot.Absent),
+            PresenceTest.IsNull => Values.Boxed(kind is ValueKind.Null or ValueKind.Absent),
+            _ => Values.Boxed(kind is not (ValueKind.Null or ValueKind.Absent)),
         };
     }
 }
@@ -132,7 +132,7 @@ internal sealed class ListSizeNode(CaptureSlot slot) : Node
         {
             ValueKind.List => (long)captured.Aux,
             ValueKind.Null => ErrorValue.NullUse,
-            ValueKind.Absent => slot.UnderMap ? ErrorValue.NoSuchKey : ErrorValue.NoSuchField,
+            ValueKind.Absent => ErrorValue.Of(slot.Absent),
             _ => ErrorValue.Type,
         };
     }
@@ -166,7 +166,7 @@ internal sealed class SelectNode(Node operand, string field, bool optional) : No
             case RecordValue record:
                 for (int i = 0; i < record.Type.Fields.Count && i < record.Values.Length; i++)
                 {
-                    if (record.Type.Fields[i].Name == field) { return ReferenceEquals(record.Values[i], RecordValue.Missing) ? ErrorValue.NoSuchField : record.Values[i]; }
+                    if (record.Type.Fields[i].Name == field) { return !ReferenceEquals(record.Values[i], RecordValue.Missing) ? record.Values[i] : record.Type.Fields[i].Type is { Nullable: true, Kind: not ValueKind.Dyn } ? null : ErrorValue.NoSuchField; }
                 }
 
                 return ErrorValue.NoSuchField;

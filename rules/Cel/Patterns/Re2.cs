@@ -11,7 +11,8 @@ namespace PolicyStreams.Rules.Cel.Patterns;
 /// </summary>
 internal sealed class Re2
 {
-    private const int StatesMax = 1024;
+    private const int StatesMax = 4096;
+    private const int TableMax = 1 << 19;
     private const int WorkMax = 4_000_000;
     private const ushort Dead = 0;
     private const ushort Matched = 1;
@@ -34,6 +35,9 @@ internal sealed class Re2
         _classes = Classify(out byte[] samples);
         _tabled = Build(samples);
     }
+
+    /// <summary>States of the table, built or given up.</summary>
+    internal int States { get; private set; }
 
     /// <summary>True where the pattern runs from a table.</summary>
     internal bool IsTabled => _tabled;
@@ -116,9 +120,7 @@ internal sealed class Re2
         starts[0] = true;
         for (int at = 0; at < _program.Count; at++)
         {
-            if (_program.Op(at) != Re2Op.Byte) { continue; }
-            (byte from, byte to) = _program.Bytes(at);
-            starts[from] = starts[to + 1] = true;
+            foreach (Re2Range range in _program.Ranges(at)) { starts[range.From] = starts[range.To + 1] = true; }
         }
 
         if (_program.LooksAround)
@@ -169,10 +171,11 @@ internal sealed class Re2
                 }
 
                 table.Add(Number(into[..count], next));
-                if (states.Count > StatesMax || work > WorkMax) { return false; }
+                if (states.Count > StatesMax || table.Count > TableMax || work > WorkMax) { return false; }
             }
         }
 
+        States = states.Count;
         _table = [.. table];
         _atEnd = [.. states.Select((state, i) => i == Matched || (i > Matched && matcher.MatchesAtEnd(state.Set, state.Previous)))];
         return true;
@@ -182,11 +185,15 @@ internal sealed class Re2
             Array.Sort(set);
             // Only the start of the text is told from the rest where nothing looks around.
             if (!_program.LooksAround && previous != Re2Context.Edge) { previous = Re2Context.Other; }
-            var key = new StringBuilder().Append((char)previous);
-            foreach (int at in set) { key.Append((char)(at & 0xFFFF)); }
-            if (!numbers.TryGetValue(key.ToString(), out ushort number))
+            string key = string.Create(set.Length + 1, (set, previous), static (text, state) =>
             {
-                numbers[key.ToString()] = number = (ushort)states.Count;
+                // A program has fewer steps than UTF-16 has units.
+                for (int i = 0; i < state.set.Length; i++) { text[i] = (char)state.set[i]; }
+                text[^1] = (char)state.previous;
+            });
+            if (!numbers.TryGetValue(key, out ushort number))
+            {
+                numbers[key] = number = (ushort)states.Count;
                 states.Add((set, previous));
             }
 

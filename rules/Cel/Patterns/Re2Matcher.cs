@@ -63,9 +63,9 @@ internal sealed class Re2Matcher
                 case Re2Op.Match:
                     matched = true;
                     return 0;
-                case Re2Op.Byte:
-                    (byte from, byte to) = _program.Bytes(at);
-                    if (octet >= from && octet <= to) { into[count++] = _program.Next(at).X; }
+                case Re2Op.Bytes:
+                    int way = Way(_program.Ranges(at), octet);
+                    if (way >= 0) { into[count++] = way; }
                     break;
                 default:
                     depth = Follow(at, previous, next, depth);
@@ -86,6 +86,20 @@ internal sealed class Re2Matcher
         return kept;
     }
 
+    private static int Way(Re2Range[] ranges, byte octet)
+    {
+        int low = 0, high = ranges.Length - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) >> 1;
+            if (octet < ranges[middle].From) { high = middle - 1; }
+            else if (octet > ranges[middle].To) { low = middle + 1; }
+            else { return ranges[middle].Next; }
+        }
+
+        return -1;
+    }
+
     public bool MatchesAtEnd(ReadOnlySpan<int> raw, Re2Context previous)
     {
         int depth = Begin(raw);
@@ -93,7 +107,7 @@ internal sealed class Re2Matcher
         {
             int at = _stack[--depth];
             if (_program.Op(at) == Re2Op.Match) { return true; }
-            if (_program.Op(at) != Re2Op.Byte) { depth = Follow(at, previous, Re2Context.Edge, depth); }
+            if (_program.Op(at) != Re2Op.Bytes) { depth = Follow(at, previous, Re2Context.Edge, depth); }
         }
 
         return false;

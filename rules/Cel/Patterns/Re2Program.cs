@@ -1,17 +1,22 @@
 namespace PolicyStreams.Rules.Cel.Patterns;
 
-internal enum Re2Op : byte { Byte, Split, Assert, Match }
+internal enum Re2Op : byte { Bytes, Split, Assert, Match }
+
+/// <summary>One way on: a byte of the range leads to the step.</summary>
+internal readonly record struct Re2Range(byte From, byte To, int Next);
 
 /// <summary>A non-deterministic automaton over UTF-8 bytes.</summary>
 internal sealed class Re2Program
 {
     /// <summary>Steps of one pattern: a repetition of large classes beyond it is refused.</summary>
-    public const int SizeMax = 40_000;
+    public const int SizeMax = 20_000;
 
     private readonly List<Re2Op> _ops = [];
-    private readonly List<(byte From, byte To)> _bytes = [];
+    private readonly List<Re2Range[]> _ranges = [];
     private readonly List<(int X, int Y)> _next = [];
     private readonly List<Re2Kind> _assertions = [];
+
+    private int _size;
 
     private Re2Program()
     {
@@ -29,7 +34,8 @@ internal sealed class Re2Program
 
     public Re2Op Op(int at) => _ops[at];
 
-    public (byte From, byte To) Bytes(int at) => _bytes[at];
+    /// <summary>Of a step that takes a byte: ranges in order, none touching another.</summary>
+    public Re2Range[] Ranges(int at) => _ranges[at];
 
     public (int X, int Y) Next(int at) => _next[at];
 
@@ -53,11 +59,12 @@ internal sealed class Re2Program
         _ => false,
     };
 
-    private int Add(Re2Op op, int x = 0, int y = 0, byte from = 0, byte to = 0, Re2Kind assertion = Re2Kind.Empty)
+    private int Add(Re2Op op, int x = 0, int y = 0, Re2Range[]? ranges = null, Re2Kind assertion = Re2Kind.Empty)
     {
-        if (_ops.Count >= SizeMax) { throw new Re2Exception("the pattern is too large once its repetitions are written out"); }
+        _size += 1 + ((ranges?.Length ?? 0) / 4);
+        if (_size >= SizeMax) { throw new Re2Exception("the pattern is too large once its repetitions are written out"); }
         _ops.Add(op);
-        _bytes.Add((from, to));
+        _ranges.Add(ranges ?? []);
         _next.Add((x, y));
         _assertions.Add(assertion);
         return _ops.Count - 1;
@@ -109,27 +116,33 @@ internal sealed class Re2Program
 
     private int EmitSet(CodePointSet set, int next)
     {
-        int start = -1;
-        // Sequences that end alike share their last bytes.
-        var shared = new Dictionary<(byte, byte, int), int>();
-        foreach ((int from, int to) in set.Ranges)
-        {
-            foreach ((byte From, byte To)[] sequence in Utf8Ranges(from, to))
-            {
-                int at = next;
-                for (int i = sequence.Length - 1; i >= 0; i--)
-                {
-                    var key = (sequence[i].From, sequence[i].To, at);
-                    if (!shared.TryGetValue(key, out int known)) { shared[key] = known = Add(Re2Op.Byte, at, from: sequence[i].From, to: sequence[i].To); }
-                    at = known;
-                }
+        var sequences = new List<(byte From, byte To)[]>();
+        foreach ((int from, int to) in set.Ranges) { sequences.AddRange(Utf8Ranges(from, to)); }
+        return EmitSequences(sequences, 0, next, new Dictionary<string, int>(StringComparer.Ordinal));
+    }
 
-                start = start < 0 ? at : Add(Re2Op.Split, at, start);
+    // Of code points in order, first bytes are the same range or apart: so the ways on are a tree, and alike parts of it are one.
+    private int EmitSequences(List<(byte From, byte To)[]> sequences, int depth, int next, Dictionary<string, int> known)
+    {
+        var ranges = new List<Re2Range>();
+        sequences.Sort((a, b) => a[depth].From.CompareTo(b[depth].From));
+        for (int i = 0; i < sequences.Count;)
+        {
+            (byte from, byte to) = sequences[i][depth];
+            var rest = new List<(byte From, byte To)[]>();
+            for (; i < sequences.Count && sequences[i][depth] == (from, to); i++)
+            {
+                if (sequences[i].Length > depth + 1) { rest.Add(sequences[i]); }
             }
+
+            int way = rest.Count == 0 ? next : EmitSequences(rest, depth + 1, next, known);
+            if (ranges.Count > 0 && ranges[^1].Next == way && ranges[^1].To + 1 == from) { ranges[^1] = ranges[^1] with { To = to }; }
+            else { ranges.Add(new Re2Range(from, to, way)); }
         }
 
-        // An empty class matches nothing: a byte that UTF-8 never has.
-        return start < 0 ? Add(Re2Op.Byte, next, from: 0xFF, to: 0xFF) : start;
+        string key = string.Join(' ', ranges);
+        if (!known.TryGetValue(key, out int at)) { known[key] = at = Add(Re2Op.Bytes, ranges: [.. ranges]); }
+        return at;
     }
 
     /// <summary>The sequences of byte ranges that spell the code points of a range, surrogates left out.</summary>

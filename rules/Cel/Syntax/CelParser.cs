@@ -220,7 +220,7 @@ internal sealed class CelParser
         Token token = _token;
         switch (token.Kind)
         {
-            case TokenKind.Punctuation when token.Text == "-":
+            case TokenKind.Punctuation when token.Text == "-" && _next.Kind is TokenKind.Int or TokenKind.Double:
                 Advance();
                 token = _token;
                 Advance();

@@ -1,0 +1,218 @@
+using System.Diagnostics;
+using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Cel.Syntax;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+
+namespace PolicyStreams.Rules.Tests.Cel;
+
+/// <summary>What holds of every expression: compiled and interpreted agree, printing keeps meaning, no text makes the parser fail otherwise than by a diagnostic.</summary>
+public sealed class CelPropertyTests
+{
+    [Fact]
+    public void Evaluate_RandomWellTypedConditions_CompiledAgreesWithInterpreter()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        int compiledWhole = 0, errors = 0;
+        for (int i = 0; i < 500; i++)
+        {
+            CaptureRow plan = Payments.Plan();
+            var compiler = new ConditionCompiler(Payments.Type, Payments.Text, plan);
+            var conditions = new List<Condition>();
+            for (int j = 0; j < 4; j++)
+            {
+                string expression = Bool(random, 4, []);
+                var diagnostics = new List<CelDiagnostic>();
+                Condition? condition = compiler.Compile(expression, diagnostics);
+                Assert.True(condition is not null, $"seed {seed}: {expression}: {string.Join("; ", diagnostics)}");
+                Assert.Equal(condition.Canonical, CelPrinter.Canonical(condition.Canonical, []));
+                conditions.Add(condition);
+                compiledWhole += condition.InterpretedParts == 0 ? 1 : 0;
+            }
+
+            var records = new PlainRecords(plan);
+            for (int j = 0; j < 3; j++)
+            {
+                ConditionInput input = records.Input(records.Fill(Record(random)));
+                foreach (Condition condition in conditions)
+                {
+                    Truth compiled = condition.Evaluate(ref input, out EvalError error);
+                    Truth interpreted = condition.Interpret(ref input, null, out EvalError interpretedError);
+                    Assert.True((compiled, error) == (interpreted, interpretedError), $"seed {seed}: {condition.Canonical}: {compiled} {error}, interpreted {interpreted} {interpretedError}");
+                    errors += compiled == Truth.Error ? 1 : 0;
+                }
+            }
+        }
+
+        // The property is worth something only where both forms ran and some evaluations failed.
+        Assert.InRange(compiledWhole, 300, 1999);
+        Assert.InRange(errors, 50, 5_900);
+    }
+
+    private static string Pick(Random random, params string[] from) => from[random.Next(from.Length)];
+
+    private static string Bool(Random random, int depth, string[] rows)
+    {
+        string row = rows.Length > 0 ? rows[random.Next(rows.Length)] : "";
+        switch (random.Next(depth > 0 ? 19 : 8))
+        {
+            case 0: return $"{Text(random, rows)} {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {Text(random, rows)}";
+            case 1: return $"{Int(random, depth - 1, rows)} {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {Int(random, depth - 1, rows)}";
+            case 2: return $"{Double(random, depth - 1, rows)} {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {(random.Next(3) == 0 ? Int(random, depth - 1, rows) : Double(random, depth - 1, rows))}";
+            case 3: return $"{Text(random, rows)} in [{Text(random, [])}, 'DE', 'NG']";
+            case 4: return $"{Pick(random, "value.note", "value.customer.age", "value.customer.email", "value.billing")} {Pick(random, "==", "!=")} null";
+            case 5: return $"{Text(random, rows)}.{Pick(random, "startsWith", "endsWith", "contains")}({Text(random, rows)})";
+            case 6: return Pick(random, "value.flag", "has(value.note)", "has(value.billing.city)", "has(value.attributes.ssn)", "'k' in value.attributes", "true", "value.any == null", "value.tags == ['x']");
+            case 7: return $"value.created_at {Pick(random, "<", ">=", "==")} {Pick(random, "timestamp('2025-01-01T00:00:00Z')", "timestamp", "timestamp(0)", "value.created_at + duration('1s')")}";
+            case 8 or 9 or 10: return $"({Bool(random, depth - 1, rows)} && {Bool(random, depth - 1, rows)})";
+            case 11 or 12 or 13: return $"({Bool(random, depth - 1, rows)} || {Bool(random, depth - 1, rows)} || {Bool(random, 0, rows)})";
+            case 14: return $"!({Bool(random, depth - 1, rows)})";
+            case 15: return $"({Bool(random, depth - 1, rows)} ? {Bool(random, depth - 1, rows)} : {Bool(random, depth - 1, rows)})";
+            case 16: return $"({Bool(random, depth - 1, rows)}) == ({Bool(random, 0, rows)})";
+            case 17: return $"{Text(random, rows)}.matches('^[a-z0-9]+$')";
+            default:
+                string variable = $"i{rows.Length}";
+                return $"value.items.{Pick(random, "all", "exists", "exists_one")}({variable}, {Bool(random, depth - 1, [.. rows, variable])})";
+        }
+    }
+
+    private static string Int(Random random, int depth, string[] rows)
+    {
+        switch (random.Next(depth > 0 ? 11 : 7))
+        {
+            case 0: return Pick(random, "0", "1", "2", "-1", "9223372036854775807");
+            case 1: return "size(value.items)";
+            case 2: return $"size({Text(random, rows)})";
+            case 3: return "value.customer.age";
+            case 4 or 5: return rows.Length > 0 ? rows[random.Next(rows.Length)] + ".quantity" : "size(value.tags)";
+            case 6: return $"value.created_at.{Pick(random, "getHours", "getMonth", "getDayOfWeek", "getFullYear", "getMilliseconds", "getDayOfYear")}()";
+            case 7: return $"-({Int(random, depth - 1, rows)})";
+            default: return $"({Int(random, depth - 1, rows)} {Pick(random, "+", "-", "*", "/", "%")} {Int(random, depth - 1, rows)})";
+        }
+    }
+
+    private static string Double(Random random, int depth, string[] rows) => random.Next(depth > 0 ? 6 : 4) switch
+    {
+        0 => Pick(random, "0.0", "120.5", "-1e300", "1e308"),
+        1 or 2 => rows.Length > 0 ? rows[random.Next(rows.Length)] + ".price" : "value.amount",
+        3 => $"double({Int(random, depth - 1, rows)})",
+        _ => $"({Double(random, depth - 1, rows)} {Pick(random, "+", "-", "*", "/")} {Double(random, depth - 1, rows)})",
+    };
+
+    private static string Text(Random random, string[] rows) => random.Next(8) switch
+    {
+        0 => Pick(random, "''", "'DE'", "'é'", "'a'"),
+        1 => "value.country",
+        2 => "value.note",
+        3 => "value.channel",
+        4 => "value.attributes['k']",
+        5 => "value.billing.city",
+        6 => "headers['x']",
+        _ => rows.Length > 0 ? rows[random.Next(rows.Length)] + ".sku" : "value.merchant",
+    };
+
+    private static RecordValue Record(Random random)
+    {
+        T Any<T>(params T[] from) => from[random.Next(from.Length)];
+        return Payments.Sample(f =>
+        {
+            f["amount"] = Any(0.0, 120.5, -3.25, double.NaN, double.PositiveInfinity, 1e18);
+            f["country"] = Any("DE", "NG", "", "é\U0001F600");
+            f["note"] = Any<object?>(null, "a", "DE");
+            f["created_at"] = Any(new Timestamp(0, 0), new Timestamp(-1, 999_000_000), new Timestamp(1_735_689_600, 5_000_000), new Timestamp(long.MaxValue / 1000, 0));
+            f["billing"] = Any<object?>(null, new RecordValue(Payments.Type.Field("billing")!.Type, ["a", null]));
+            f["attributes"] = Any(new MapValue(), new MapValue { ["k"] = "DE" }, new MapValue { ["ssn"] = "x" });
+            f["customer"] = new RecordValue(Payments.Customer, ["c", "n", Any<object?>(null, "e"), Any<object?>(null, 0L, 17L, long.MaxValue)]);
+            f["items"] = new List<object?>(Enumerable.Range(0, random.Next(4)).Select(_ => (object?)new RecordValue(Payments.Item, [Any("a", "é", ""), Any(0L, 1L, -7L, long.MinValue), Any(0.0, 120.5)])));
+            f["flag"] = Any(true, false);
+        });
+    }
+
+    [Theory]
+    [InlineData("a&&b", "a && b")]
+    [InlineData(" ( a ) && ( ( b && c ) ) // why", "a && b && c")]
+    [InlineData("'x' == \"x\"", "\"x\" == \"x\"")]
+    [InlineData("r'\\d' == '''\\\\d'''", "\"\\\\d\" == \"\\\\d\"")]
+    [InlineData("0x10 + 1.50 - -1", "16 + 1.5 - -1")]
+    [InlineData("-(1)", "-(1)")]
+    [InlineData("-(-1)", "-(-1)")]
+    [InlineData("!!a", "a")]
+    [InlineData("(a ? b : c) ? d : e", "(a ? b : c) ? d : e")]
+    [InlineData("a ? b : (c ? d : e)", "a ? b : c ? d : e")]
+    [InlineData("a - (b - c)", "a - (b - c)")]
+    [InlineData("(a == b) == c", "a == b == c")]
+    [InlineData("a in [1,2,]", "a in [1, 2]")]
+    [InlineData("x.existsOne(i, i > 1)", "x.exists_one(i, i > 1)")]
+    [InlineData("{'a':1}.`b-c`", "{\"a\": 1}.`b-c`")]
+    [InlineData("b'\\xff' + B\"a\"", "b\"\\xff\" + b\"a\"")]
+    [InlineData("x[?0].?y.optMap(z, z)", "x[?0].?y.optMap(z, z)")]
+    [InlineData("1e3 == 1000.0", "1000.0 == 1000.0")]
+    public void Canonical_SpellingsOfOneExpression_AreOne(string expression, string canonical)
+    {
+        Assert.Equal(canonical, CelPrinter.Canonical(expression, []));
+        Assert.Equal(canonical, CelPrinter.Canonical(canonical, []));
+    }
+
+    [Fact]
+    public void Parse_RandomText_NeverFailsOtherwiseThanByADiagnostic()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        string[] parts =
+        [
+            "value", ".", "items", "(", ")", "[", "]", "{", "}", "?", ":", ",", "&&", "||", "!", "-", "==", "<", "in", "1", "2u", "1.5", "0x", "'a'", "\"", "'''", "r'", "b'\\", "\\", "exists", "has", "map",
+            "i", "null", "true", "`a`", "`", "//", "\n", "é", "\uD800", "\0", "cel.bind", "cel.block", "cel.index(0)", "1e", "..", "=", "&", " ", "size", "matches", "timestamp",
+        ];
+        var clock = Stopwatch.StartNew();
+        int parsed = 0;
+        for (int i = 0; i < 40_000 && clock.Elapsed < TimeSpan.FromSeconds(5); i++)
+        {
+            string text = string.Concat(Enumerable.Range(0, random.Next(1, 20)).Select(_ => parts[random.Next(parts.Length)]));
+            var diagnostics = new List<CelDiagnostic>();
+            Expr? expr = CelParser.Parse(new CelSource(text), diagnostics);
+            Assert.True(expr is null == diagnostics.Count > 0, $"seed {seed}: {text}");
+            new ConditionCompiler(Payments.Type, Payments.Text, Payments.Plan()).Compile(text, diagnostics);
+            if (expr is null) { continue; }
+            parsed++;
+            string printed = CelPrinter.Print(expr);
+            Assert.True(printed == CelPrinter.Canonical(printed, diagnostics), $"seed {seed}: {text}: {printed}");
+        }
+
+        Assert.True(parsed > 100, $"seed {seed}: only {parsed} texts parsed");
+    }
+
+    [Theory]
+    [InlineData("(", ")")]
+    [InlineData("[", "]")]
+    [InlineData("!(", ")")]
+    [InlineData("{1: ", "}")]
+    [InlineData("size(", ")")]
+    [InlineData("true ? 1 : ", "")]
+    [InlineData("true ? ", " : 1")]
+    [InlineData("a.exists(i, ", ")")]
+    [InlineData("-", "")]
+    [InlineData("!", "")]
+    [InlineData("1 + ", "")]
+    [InlineData("a.", "")]
+    [InlineData("a[0]", "")]
+    [InlineData("a && ", "")]
+    [InlineData("a < ", "")]
+    public void Compile_TenThousandDeep_IsADiagnosticOrWorks(string open, string close)
+    {
+        string text = string.Concat(Enumerable.Repeat(open, 10_000)) + "1" + string.Concat(Enumerable.Repeat(close, 10_000));
+        var diagnostics = new List<CelDiagnostic>();
+        new ConditionCompiler(Payments.Type, Payments.Text, Payments.Plan()).Compile(text, diagnostics);
+        Assert.NotEmpty(diagnostics);
+    }
+
+    [Fact]
+    public void Evaluate_ExpressionsThatGrow_AreStopped()
+    {
+        string doubled = "'" + new string('x', 1000) + "'";
+        for (int i = 0; i < 30; i++) { doubled = $"cel.bind(a{i}, {doubled}, a{i} + a{i})"; }
+        Assert.Equal((Truth.Error, EvalError.TooLarge), Payments.Evaluate($"size({doubled}) > 0", Payments.Sample()));
+        Assert.Equal((Truth.Error, EvalError.TooLarge), Payments.Evaluate("lists.range(2000).all(i, lists.range(2000).all(j, i >= 0))", Payments.Sample()));
+        Assert.Equal((Truth.Error, EvalError.TooLarge), Payments.Evaluate("lists.range(9999999) == []", Payments.Sample()));
+    }
+}

@@ -1,0 +1,91 @@
+using System.Text;
+
+namespace PolicyStreams.Rules.Tests.Lint;
+
+public class PolicyFormatterTests
+{
+    private static string Format(string text)
+    {
+        var diagnostics = new List<Diagnostic>();
+        string? formatted = PolicyFormatter.Format(new PolicyFile("p", text), diagnostics);
+        Assert.True(formatted is not null, string.Join("\n", diagnostics));
+        return formatted;
+    }
+
+    [Fact]
+    public void Format_OrdersKeysAndKeepsComments() => Assert.Equal(
+        """
+        # About this policy.
+        apiVersion: policystreams/v1
+        kind: Policy  # the kind
+        metadata: { name: payments }
+
+        bindings:
+          # The binding.
+          - name: payments
+            format: avro
+
+        rules:
+          - id: a  # why a
+            when: value.x == "y" && value.z
+            deny: { reason: "no: never" }
+
+          # About b.
+          - id: b
+            mask: { field: card, constant: "***" }
+            mode: shadow
+
+        # The end.
+
+        """.ReplaceLineEndings("\n").TrimEnd('\n') + "\n",
+        Format("""
+            # About this policy.
+            kind: 'Policy'  # the kind
+            apiVersion: policystreams/v1
+            rules:
+            - deny:
+                reason: "no: never"
+              id: a  # why a
+              when: 'value.x == "y" && value.z'
+
+            # About b.
+            - {mode: shadow, id: b, mask: {constant: "***", field: "card"}}
+            metadata: {name: payments}
+            bindings:
+            # The binding.
+            - format: avro
+              name: payments
+            # The end.
+            """).Replace("\n\n# The end.", "\n\n# The end.", StringComparison.Ordinal));
+
+    [Fact]
+    public void Format_Twice_IsFormatOnce_AndMeaningStays()
+    {
+        string text = Decisions.ReferenceJobTests.Policy, once = Format(text);
+        Assert.Equal(once, Format(once));
+        Assert.Equal(Bench.Of(text).Policy.Digest, Bench.Of(once).Policy.Digest);
+    }
+
+    [Fact]
+    public void Format_AnyMutation_KeepsMeaningOrRefuses()
+    {
+        const int Seed = 99;
+        var random = new Random(Seed);
+        const string Alphabet = "{}[]:,-'\"# \nab0";
+        for (int round = 0; round < 300; round++)
+        {
+            var mutated = new StringBuilder(Bench.Yaml("- { id: a, when: 'value.amount > 1.0', deny: { reason: x } }   # note\n# more\n- id: b\n  mask: { tag: PAN, keep_last: 4 }"));
+            for (int edits = random.Next(1, 4); edits > 0; edits--)
+            {
+                int at = random.Next(mutated.Length);
+                if (random.Next(2) == 0) { mutated.Insert(at, Alphabet[random.Next(Alphabet.Length)]); }
+                else { mutated.Remove(at, 1); }
+            }
+
+            string text = mutated.ToString();
+            string? once = PolicyFormatter.Format(new PolicyFile("p", text), new List<Diagnostic>());
+            if (once is null) { continue; }
+            Assert.True(once == PolicyFormatter.Format(new PolicyFile("p", once), new List<Diagnostic>()), $"seed {Seed}, round {round}:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using System.Text;
+using System.Text.Json;
+using System.Xml.Linq;
+
+namespace PolicyStreams.Rules.Tests.Testing;
+
+public class PolicyTestRunnerTests
+{
+    private const string Policy = """
+        apiVersion: policystreams/v1
+        kind: Policy
+        metadata: { name: payments }
+        bindings:
+          - name: payments
+            format: json
+            key_format: string
+            identity: { topic: { id: checkout, groups: [producers] } }
+            topics: { routes: [eu] }
+        rules:
+          - { id: big, when: value.amount > 100.0 && principal.id == "checkout", hold: { approvers: [risk], reason: big } }
+          - { id: card, mask: { field: card, keep_last: 4 } }
+          - { id: eu, when: 'headers["region"] == "eu"', route: { to: eu } }
+          - { id: t, when: value.amount < 0.0, tag: { odd: minus } }
+        """;
+
+    private static PolicyTestReport Run(string tests, string policy = Policy)
+    {
+        var runner = new PolicyTestRunner(path => path == "p.policy.yaml" ? policy : path == "payment.avsc" ? Bench.PaymentSchema : null);
+        runner.Run(new PolicyFile("p.policy.tests.yaml", "policy: p.policy.yaml\nkeys: { k: 'test-key-0123456789-0123456789-0123' }\n" + tests));
+        return runner.Report();
+    }
+
+    [Fact]
+    public void Run_AllKindsOfExpectations_Pass()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - name: small
+                given: { binding: payments, key: k-1, headers: { region: eu, many: [a, b] }, value: { amount: 5.0, card: "41111111", more: { x: 1, y: [1, 2] } } }
+                expect: { outcome: allow, rules: [eu, card], route: eu, to: eu, masked: [card], keys: [], tags: {}, shadow: [], reasons: [], errors: [], key: k-1, headers: { region: eu, many: [a, b] }, value: { card: "****1111", more: { y: [1, 2] } } }
+              - name: held, and shown as released
+                given: { headers: { region: us }, value: { amount: 500.0, card: "41111111" } }
+                expect: { outcome: hold, reasons: [big], to: held.payments, value: { card: "****1111" } }
+              - name: an error
+                given: { value: { card: x } }
+                expect: { outcome: deny, rules: ["ps:error", card], errors: [{ rule: big, code: no-such-field }, { rule: eu, code: no-such-key }, { rule: t, code: no-such-field }] }
+              - name: raw bytes
+                given: { bytes: "7b 22" }
+                expect: { outcome: deny, rules: ["ps:undecodable"] }
+              - name: nobody
+                given: { principal: null, headers: { region: us }, value: { amount: 500.0 } }
+                expect: { outcome: allow, rules: [] }
+            """);
+        Assert.Empty(report.Diagnostics);
+        Assert.All(report.Results, result => Assert.True(result.Passed, $"{result.Name}: {string.Join("; ", result.Failures)}"));
+        Assert.Equal(5, report.Passed);
+    }
+
+    [Fact]
+    public void Run_WhatIsWrong_IsSaid()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - name: wrong
+                given: { headers: { region: eu }, value: { amount: 5.0, card: "41111111" } }
+                expect: { outcome: deny, rules: [card, big], route: governed.payments, value: { card: "1", gone: 2 } }
+            """);
+        PolicyTestResult result = Assert.Single(report.Results);
+        Assert.Equal(
+            [
+                "outcome: expected deny, got allow, because of card, eu",
+                "rules: expected [card, big], got [card, eu]; missing big; not expected eu",
+                "route: expected governed.payments, got eu",
+                "value.card: expected \"1\", got \"****1111\"",
+                "value.gone: expected 2, and it is not there",
+            ],
+            result.Failures);
+        var text = new StringWriter();
+        PolicyTestOutput.WriteText(report, text, coverage: true);
+        Assert.Contains("FAIL wrong", text.ToString(), StringComparison.Ordinal);
+        Assert.Contains("0 passed, 1 failed", text.ToString(), StringComparison.Ordinal);
+        var junit = new StringWriter();
+        PolicyTestOutput.WriteJUnit(report, junit);
+        Assert.Equal("1", XDocument.Parse(junit.ToString()).Root!.Attribute("failures")!.Value);
+        using var json = new MemoryStream();
+        PolicyTestOutput.WriteJson(report, json);
+        Assert.Equal(1, JsonDocument.Parse(json.ToArray()).RootElement.GetProperty("failed").GetInt32());
+    }
+
+    [Fact]
+    public void Run_TableCases_LayTheirOwnOverWhatIsShared()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - name: amounts
+                given: { headers: { region: us }, value: { amount: 1.0, card: "41111111" } }
+                expect: { outcome: allow }
+                cases:
+                  - { name: small }
+                  - { name: big, given: { value: { amount: 101.0 } }, expect: { outcome: hold, rules: [big, card] } }
+                  - { given: { value: { amount: -1.0 } }, expect: { tags: { odd: minus } } }
+            """);
+        Assert.Empty(report.Diagnostics);
+        Assert.Equal(["amounts: small", "amounts: big", "amounts: case 3"], report.Results.Select(result => result.Name));
+        Assert.All(report.Results, result => Assert.True(result.Passed, string.Join("; ", result.Failures)));
+    }
+
+    [Theory]
+    [InlineData("tests: []", "PS0501")]
+    [InlineData("", "PS0101")]
+    [InlineData("tests:\n  - { name: a, given: { binding: x, value: {} }, expect: { outcome: allow } }", "PS0502")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, bytes: '00' }, expect: { outcome: allow } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { bytes: xyz }, expect: { outcome: allow } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: {} }", "PS0504")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { outcme: allow } }", "PS0100")]
+    [InlineData("tests:\n  - { name: a, given: { value: { x: 010 } }, expect: { outcome: allow } }", "PS0103")]
+    public void Run_BadFile_IsADiagnostic(string tests, string code)
+    {
+        PolicyTestReport report = Run(tests);
+        Assert.Contains(report.Diagnostics, diagnostic => diagnostic.Code == code);
+        Assert.True(report.HasErrors);
+    }
+
+    [Fact]
+    public void Coverage_CountsRulesAndBranchesBothWays()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - name: big only
+                given: { headers: { region: eu }, value: { amount: 500.0, card: "41111111" } }
+                expect: { outcome: hold }
+            """);
+        RuleCoverage big = report.Coverage.Single(rule => rule.Rule == "big"), card = report.Coverage.Single(rule => rule.Rule == "card");
+        Assert.True(big.Fired);
+        Assert.False(big.NotFired);
+        Assert.NotEmpty(big.Branches);
+        Assert.All(big.Branches, branch => Assert.True(branch is { True: true, False: false }, branch.Text));
+        Assert.Equal((1, 1), (card.Items, card.Reached));
+        Assert.InRange(report.CoveragePercent, 1, 99);
+    }
+
+    [Fact]
+    public void Avro_LogicalTypes_CompareByTheirText()
+    {
+        const string Yaml = """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p }
+            bindings: [{ name: p, format: avro, schema: payment.avsc }]
+            rules: [{ id: d, mask: { field: created_at, date: day } }]
+            """;
+        PolicyTestReport report = Run($$"""
+            tests:
+              - name: day
+                given: { value: {{Bench.Payment.Replace("1767225600000", "\"2026-01-02T15:04:05.678Z\"", StringComparison.Ordinal).ReplaceLineEndings(" ")}} }
+                expect: { outcome: allow, value: { created_at: "2026-01-02T00:00:00Z", amount: 120.5 } }
+            """, Yaml);
+        Assert.Empty(report.Diagnostics);
+        Assert.All(report.Results, result => Assert.True(result.Passed, string.Join("; ", result.Failures)));
+    }
+
+    [Fact]
+    public void OfflineJudge_AnswersALineARecord()
+    {
+        Bench bench = Bench.Of(Policy);
+        using var judge = new OfflineJudge(bench.Binding, timeMs: 1_767_323_045_678);
+        var answers = new PolicyStreams.Schemas.Capture.ByteBuffer();
+        Assert.Null(judge.Judge("""{"amount":-1.0,"card":"41111111"}"""u8, RecordLineFormat.Json, 0, answers));
+        Assert.Null(judge.Judge("zz"u8.ToArray().AsSpan(0, 0), RecordLineFormat.Hex, 1, answers));
+        Assert.Null(judge.Judge("{"u8, RecordLineFormat.Json, 2, answers));
+        Assert.NotNull(judge.Judge("xyz"u8, RecordLineFormat.Hex, 3, answers));
+        string[] lines = Encoding.UTF8.GetString(answers.Written).TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        JsonElement denied = JsonDocument.Parse(lines[1]).RootElement;
+        Assert.Equal("raw.payments-0-1", denied.GetProperty("decision").GetProperty("id").GetString());
+        Assert.Equal("deny", denied.GetProperty("decision").GetProperty("outcome").GetString());
+        Assert.Equal(JsonValueKind.Null, denied.GetProperty("value").ValueKind);
+        Assert.Equal(JsonValueKind.Null, denied.GetProperty("hex").ValueKind);
+        Assert.Equal(JsonValueKind.Null, JsonDocument.Parse(lines[3]).RootElement.GetProperty("decision").ValueKind);
+    }
+
+    [Fact]
+    public void OfflineJudge_Allowed_GivesValueAndItsBytes()
+    {
+        Bench bench = Bench.Of(Policy.Replace("""  - { id: eu, when: 'headers["region"] == "eu"', route: { to: eu } }""", "", StringComparison.Ordinal).Replace("topics: { routes: [eu] }", "stamp: none", StringComparison.Ordinal));
+        using var judge = new OfflineJudge(bench.Binding);
+        var answers = new PolicyStreams.Schemas.Capture.ByteBuffer();
+        judge.Judge("""{"amount":1.0,"card":"41111111"}"""u8, RecordLineFormat.Json, 7, answers);
+        JsonElement answer = JsonDocument.Parse(Encoding.UTF8.GetString(answers.Written)).RootElement;
+        const string Masked = """{"amount":1.0,"card":"****1111"}""";
+        Assert.Equal(Masked, answer.GetProperty("value").GetRawText());
+        Assert.Equal(Convert.ToHexStringLower(Encoding.UTF8.GetBytes(Masked)), answer.GetProperty("hex").GetString());
+        Assert.Equal("""["card"]""", answer.GetProperty("decision").GetProperty("masked").GetRawText());
+        Assert.Equal("[]", answer.GetProperty("decision").GetProperty("errors").GetRawText());
+    }
+}
