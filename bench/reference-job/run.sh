@@ -43,6 +43,7 @@ pid=
 
 say() { echo "reference-job: $*" >&2; }
 cleanup() {
+  set +e   # Whatever of this fails, the rest must be done.
   [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
   for run in "$work"/run-*; do
     [ -d "$run/kafka" ] && "$POLICYSTREAMS_TEST_KAFKA" stop "$run/kafka"
