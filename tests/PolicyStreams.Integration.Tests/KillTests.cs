@@ -8,7 +8,8 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
 {
     /// <summary>At least; each may be followed by another at once.</summary>
     private const int Kills = 5;
-    private const int Records = 24_000;
+    private const int RecordsMax = 60_000;
+    private const int RecordsAtATime = 500;
     private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(2);
 
     [Fact]
@@ -18,17 +19,20 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
         int seed = Random.Shared.Next();
         TestContext.Current.TestOutputHelper?.WriteLine($"records and moments of seed {seed}");
         var random = new Random(seed);
+        string all = Path.Combine(payments.Folder, "all.jsonl");
+        await Clients.GenerateAsync(all, RecordsMax, seed);
         string records = Path.Combine(payments.Folder, "records.jsonl");
-        await Clients.GenerateAsync(records, Records, seed);
-        Task producing = Clients.ProduceAsync(payments.Bootstrap, payments.Raw, records, payments.SchemaId, perSecond: 700);
+        using var enough = new CancellationTokenSource();
+        Task<int> producing = ProduceUntilAsync(payments, all, records, enough.Token);
 
         ProcessorProcess processor = Start(payments);
+        long committed = 0;
         for (int kill = 1; kill <= Kills; kill++)
         {
-            // A share of the way that differs from run to run, and then a moment within a transaction that differs as well.
-            long past = (long)(Records * (kill - random.NextDouble()) / (Kills + 1));
-            await Eventually.TrueAsync(async () => await processor.CommittedAsync() > past, s_deadline, () => $"kill {kill}: {past} records committed\n{processor.Said}");
-            Assert.False(producing.IsCompleted, "The stream ended before the last kill; it has to be slower.");
+            // Some way on that differs from run to run, and then a moment within a transaction that differs as well.
+            long past = committed + random.Next(1, 3 * RecordsAtATime);
+            await Eventually.TrueAsync(async () => (committed = await processor.CommittedAsync()) > past, s_deadline, () => $"kill {kill}: {past} records committed\n{processor.Said}");
+            Assert.False(producing.IsCompleted, "The records ran out before the last kill.");
             for (int spins = random.Next(2_000_000); spins > 0; spins--) { Thread.SpinWait(1); }
             processor = await KilledAndStartedAsync(payments, processor);
             if (random.Next(2) == 0)
@@ -40,13 +44,31 @@ public sealed class KillTests(KafkaFixture kafka, RegistryFixture registry)
         }
 
         await using ProcessorProcess last = processor;
-        await producing;
+        await enough.CancelAsync();
+        int produced = await producing;
         await last.DrainedAsync(s_deadline);
         Assert.Equal(0, await last.StopAsync());
 
         JsonElement report = await Clients.VerifyAsync(payments.Bootstrap, payments, records, payments.SchemaId);
-        Assert.Equal(Records, report.GetProperty("decided").GetInt32());
+        Assert.Equal(produced, report.GetProperty("decided").GetInt32());
         TestContext.Current.TestOutputHelper?.WriteLine(report.ToString());
+    }
+
+    /// <summary>Keeps records coming, a handful at a time, until it is enough; what was produced is in <paramref name="records"/>.</summary>
+    private static async Task<int> ProduceUntilAsync(PaymentsCase payments, string all, string records, CancellationToken enough)
+    {
+        int produced = 0;
+        string part = records + ".part";
+        foreach (string[] lines in File.ReadLines(all).Chunk(RecordsAtATime))
+        {
+            if (enough.IsCancellationRequested) { return produced; }
+            await File.WriteAllLinesAsync(part, lines, CancellationToken.None);
+            await Clients.ProduceAsync(payments.Bootstrap, payments.Raw, part, payments.SchemaId, perSecond: 1000);
+            await File.AppendAllLinesAsync(records, lines, CancellationToken.None);
+            produced += lines.Length;
+        }
+
+        return produced;
     }
 
     private static async Task<ProcessorProcess> KilledAndStartedAsync(PaymentsCase payments, ProcessorProcess processor)
