@@ -2,7 +2,7 @@
 # The reference job, end to end: a fresh broker, N seeded payments, 20 rules, everything verified by a program that shares no code with ours.
 # Prints one JSON line and one Markdown row a run.
 #
-#   run.sh [--records 1000000] [--runs 1] [--threads 1] [--kills 0] [--latency] [-- MORE OPTIONS OF `run`]
+#   run.sh [--records 1000000] [--format avro|json] [--runs 1] [--threads 1] [--kills 0] [--latency] [-- MORE OPTIONS OF `run`]
 #
 #   POLICYSTREAMS_PEERS           folder with java/peer, payment.avsc, and policy/: loader, clock, and verifier (see JOB.md there). Required
 #   POLICYSTREAMS_TEST_KAFKA      a script with `start DIR [--port N]` and `stop DIR`: every run gets a broker of its own. Required
@@ -12,10 +12,11 @@
 # --kills N ends the processor by SIGKILL N times in mid-drain; CPU is then not reported. --latency adds 30 s at 5,000 records/s after the drain.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-records=1000000 runs=1 threads=1 kills=0 latency=
+records=1000000 format=avro runs=1 threads=1 kills=0 latency=
 while [ $# -gt 0 ]; do
   case $1 in
     --records) records=$2; shift 2;;
+    --format) format=$2; shift 2;;
     --runs) runs=$2; shift 2;;
     --threads) threads=$2; shift 2;;
     --kills) kills=$2; shift 2;;
@@ -25,6 +26,11 @@ while [ $# -gt 0 ]; do
     *) echo "reference-job: unknown option $1" >&2; exit 2;;
   esac
 done
+case $format in
+  avro) policy=payments.policy.yaml;;
+  json) policy=payments-json.policy.yaml;;
+  *) echo "reference-job: --format is avro or json" >&2; exit 2;;
+esac
 need() { [ -n "${!1:-}" ] && [ -e "${!1}" ] || { echo "reference-job: set $1: $2" >&2; exit 2; }; }
 need POLICYSTREAMS_PEERS "the folder with java/peer"
 need POLICYSTREAMS_TEST_KAFKA "a script that starts a broker"
@@ -37,6 +43,7 @@ pid=
 
 say() { echo "reference-job: $*" >&2; }
 cleanup() {
+  set +e   # Whatever of this fails, the rest must be done.
   [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
   for run in "$work"/run-*; do
     [ -d "$run/kafka" ] && "$POLICYSTREAMS_TEST_KAFKA" stop "$run/kafka"
@@ -73,10 +80,10 @@ one() {
   registry=$("$POLICYSTREAMS_TEST_REGISTRY" start "$dir/registry" --port "$(free_port)" | tail -1)
   local id; id=$("$root/tests/clients/register.py" --registry "$registry" --subject raw.payments-value --file "$POLICYSTREAMS_PEERS/payment.avsc")
   [ "$id" = 1 ] || { say "the schema got id $id, and the records name id 1: the registry is not empty"; return 2; }
-  cp "$POLICYSTREAMS_PEERS/policy/payments.policy.yaml" "$dir/policies/"
+  cp "$POLICYSTREAMS_PEERS/policy/$policy" "$dir/policies/"
   "$command" topics apply --bootstrap "$bootstrap" --policies "$dir/policies" >"$dir/topics.log" 2>&1 || { cat "$dir/topics.log" >&2; return 2; }
   say "loading $records records"
-  "$peer" load --bootstrap "$bootstrap" --count "$records" --format avro --seed 1 --no-create --out "$dir/expected.tsv" >"$dir/load.json"
+  "$peer" load --bootstrap "$bootstrap" --count "$records" --format "$format" --seed 1 --no-create --out "$dir/expected.tsv" >"$dir/load.json"
 
   say "draining"
   launch "$@"
@@ -97,7 +104,7 @@ one() {
 
   say "verifying"
   local verified=true
-  "$peer" verify --bootstrap "$bootstrap" --expected "$dir/expected.tsv" --format avro --skip-events checkpoint,policy,approval,reheld,released,refused,expired \
+  "$peer" verify --bootstrap "$bootstrap" --expected "$dir/expected.tsv" --format "$format" --skip-events checkpoint,policy,approval,reheld,released,refused,expired \
     --reason-header none --tag-header none --email-mask-regex '[0-9a-f]{32}' --before-field none --after-field none \
     --rule-map 2=r2,3=r3,4=r4,5=r5,6=r6,7=r7,8=r8,9=r9,10=r10,11=r11,12=r12,13=r13,14=r14,15=r15,16=r16 >"$dir/verify.log" || verified=false
   [ "$verified" = true ] || cat "$dir/verify.log" >&2
@@ -106,23 +113,23 @@ one() {
   if [ -n "$latency" ]; then
     say "latency at 5,000 records/s for 30 s"
     launch "$@"
-    "$peer" latency --bootstrap "$bootstrap" --format avro --rate 5000 --seconds 30 >"$dir/latency.log" 2>&1 || { say "latency was not measured"; tail -5 "$dir/latency.log" >&2; }
+    "$peer" latency --bootstrap "$bootstrap" --format "$format" --rate 5000 --seconds 30 >"$dir/latency.log" 2>&1 || { say "latency was not measured"; tail -5 "$dir/latency.log" >&2; }
     { grep '^{' "$dir/latency.log" || echo null; } | tail -1 >"$dir/latency.json"
     kill -TERM "$pid"; wait "$pid" || true
     pid=
   fi
   "$POLICYSTREAMS_TEST_KAFKA" stop "$dir/kafka"
   "$POLICYSTREAMS_TEST_REGISTRY" stop "$dir/registry"
-  python3 - "$dir" "$records" "$threads" "$kills" "$verified" <<'REPORT'
+  python3 - "$dir" "$records" "$threads" "$kills" "$verified" "$format" <<'REPORT'
 import json, sys
-folder, records, threads, kills, verified = sys.argv[1:]
+folder, records, threads, kills, verified, form = sys.argv[1:]
 def last(name):
     return json.loads(open(f"{folder}/{name}", encoding="utf-8").read().strip().splitlines()[-1])
 drain, latency = last("drain.json"), last("latency.json")
-print(json.dumps({"records": int(records), "threads": int(threads), "kills": int(kills), "verified": verified == "true", "drain": drain, "latency": latency}))
+print(json.dumps({"format": form, "records": int(records), "threads": int(threads), "kills": int(kills), "verified": verified == "true", "drain": drain, "latency": latency}))
 def figure(source, name, digits=0):
     return f"{source[name]:,.{digits}f}" if source and source.get(name) is not None else "-"
-print(f"| policystreams, {threads} thread{'s' if threads != '1' else ''}{f', {kills} kills' if kills != '0' else ''} | {figure(drain, 'records_per_s')} "
+print(f"| policystreams, {form}, {threads} thread{'s' if threads != '1' else ''}{f', {kills} kills' if kills != '0' else ''} | {figure(drain, 'records_per_s')} "
       f"| {figure(drain, 'cpu_s', digits=1) if kills == '0' else '-'} | {figure(drain, 'peak_rss_mb') if kills == '0' else '-'} | {figure(latency, 'p50_ms')} / {figure(latency, 'p99_ms')} "
       f"| {'ok' if verified == 'true' else 'FAIL'} |")
 REPORT

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 
 namespace PolicyStreams.Integration.Tests.Support;
 
@@ -112,23 +111,21 @@ internal sealed class ProcessorProcess : CommandProcess
     }
 
     /// <summary>
-    /// Records of the ingress topic before which the group has committed, over all partitions. Stable offsets are not asked for: the broker refuses them while a transaction is open,
-    /// and offsets sent in a transaction become visible only when it commits.
+    /// Records of the ingress topic before which the group has committed, over all partitions. Asked on a read-uncommitted consumer that is no member: the broker refuses stable
+    /// offsets while a transaction is open, and offsets sent in a transaction become visible only when it commits.
     /// </summary>
-    public async Task<long> CommittedAsync()
+    public Task<long> CommittedAsync() => Task.Run(() =>
     {
-        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _case.Bootstrap }).Build();
+        using IConsumer<Ignore, Ignore> consumer = Consumer(_group);
         try
         {
-            List<ListConsumerGroupOffsetsResult> found = await admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(_group, null!)], new ListConsumerGroupOffsetsOptions { RequireStableOffsets = false });
-            return found[0].Partitions.Where(partition => partition.Topic == _case.Raw && partition.Offset.Value > 0).Sum(partition => partition.Offset.Value);
+            return consumer.Committed(Partitions(consumer), TimeSpan.FromSeconds(10)).Where(partition => partition.Offset.Value > 0).Sum(partition => partition.Offset.Value);
         }
-        catch (ListConsumerGroupOffsetsException)
+        catch (KafkaException)
         {
-            return 0;   // The group is not there yet: asked again.
+            return 0;   // The group or the broker is not there yet: asked again.
         }
-    }
+    });
 
     /// <summary>Waits until the group has committed behind the last record that is on the ingress topic now.</summary>
     public async Task DrainedAsync(TimeSpan deadline)
@@ -165,10 +162,17 @@ internal sealed class ProcessorProcess : CommandProcess
 
     private long IngressEnd()
     {
-        using IConsumer<Ignore, Ignore> consumer = new ConsumerBuilder<Ignore, Ignore>(
-            new ConsumerConfig { BootstrapServers = _case.Bootstrap, GroupId = "ends", EnableAutoCommit = false, IsolationLevel = IsolationLevel.ReadUncommitted }).Build();
+        using IConsumer<Ignore, Ignore> consumer = Consumer("ends");
+        return Partitions(consumer).Sum(partition => consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(10)).High.Value);
+    }
+
+    private IConsumer<Ignore, Ignore> Consumer(string group) =>
+        new ConsumerBuilder<Ignore, Ignore>(
+            new ConsumerConfig { BootstrapServers = _case.Bootstrap, GroupId = group, EnableAutoCommit = false, IsolationLevel = IsolationLevel.ReadUncommitted }).Build();
+
+    private List<TopicPartition> Partitions(IConsumer<Ignore, Ignore> consumer)
+    {
         using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        return admin.GetMetadata(_case.Raw, TimeSpan.FromSeconds(10)).Topics.Single().Partitions
-            .Sum(partition => consumer.QueryWatermarkOffsets(new TopicPartition(_case.Raw, partition.PartitionId), TimeSpan.FromSeconds(10)).High.Value);
+        return [.. admin.GetMetadata(_case.Raw, TimeSpan.FromSeconds(10)).Topics.Single().Partitions.Select(partition => new TopicPartition(_case.Raw, partition.PartitionId))];
     }
 }
