@@ -12,7 +12,8 @@ namespace PolicyStreams.Cli.Commands;
 /// <summary><c>policystreams decide</c>: judges records offline, a line a record.</summary>
 internal static class DecideCommand
 {
-    private const int ChunkBytes = 1 << 16;
+    private const int ChunkBytes = 1 << 20;
+    private const int LinesPerPart = 64;
 
     internal static Command Create()
     {
@@ -49,10 +50,10 @@ internal static class DecideCommand
                 if (compiled is null) { return (int)ExitCode.CouldNotRun; }
                 Principal? who = parsed.GetValue(principal) is { } id
                     ? new Principal(id, (parsed.GetValue(groups) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), Via(compiled.Document.Identity)) : null;
-                using var judge = new OfflineJudge(compiled, who, timeMs);
+                List<OfflineJudge> judges = [.. Enumerable.Range(0, Math.Clamp(Environment.ProcessorCount, 1, 16)).Select(_ => new OfflineJudge(compiled, who, timeMs))];
                 await using Stream records = parsed.GetValue(input) == "-" ? Console.OpenStandardInput() : File.OpenRead(parsed.GetValue(input)!);
                 await using Stream answers = Console.OpenStandardOutput();
-                return Run(judge, parsed.GetValue(format) == "hex" ? RecordLineFormat.Hex : RecordLineFormat.Json, records, answers);
+                return Run(judges, parsed.GetValue(format) == "hex" ? RecordLineFormat.Hex : RecordLineFormat.Json, records, answers);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or StartException)
             {
@@ -62,11 +63,15 @@ internal static class DecideCommand
         return command;
     }
 
-    /// <summary>Judges line by line. A line that holds no record at all is answered with its error, and ends in exit code 2 once all are read.</summary>
-    internal static int Run(OfflineJudge judge, RecordLineFormat format, Stream records, Stream answers)
+    /// <summary>
+    /// Judges line by line, parts of a chunk on as many cores as there are; answers keep the order of lines. A line that holds no record at all is answered with its error,
+    /// and ends in exit code 2 once all are read.
+    /// </summary>
+    internal static int Run(IReadOnlyList<OfflineJudge> judges, RecordLineFormat format, Stream records, Stream answers)
     {
-        var output = new ByteBuffer(2 * ChunkBytes);
+        Part[] parts = [.. judges.Select(judge => new Part(judge, format))];
         byte[] buffer = new byte[ChunkBytes];
+        var lines = new List<(int Start, int Length)>();
         int filled = 0;
         long number = 0, faults = 0;
         while (true)
@@ -74,40 +79,59 @@ internal static class DecideCommand
             int read = records.Read(buffer, filled, buffer.Length - filled);
             filled += read;
             int start = 0, end;
+            lines.Clear();
             while ((end = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0)
             {
-                Line(buffer.AsSpan(start, end));
+                lines.Add((start, end));
                 start += end + 1;
             }
 
-            if (read == 0)
+            if (read == 0 && start < filled)
             {
-                if (start < filled) { Line(buffer.AsSpan(start, filled - start)); }
-                break;
+                lines.Add((start, filled - start));
+                start = filled;
             }
 
+            // A few lines (a person typing, a slow pipe) are not worth handing around.
+            int used = lines.Count < LinesPerPart * parts.Length ? 1 : parts.Length;
+            long first = number;
+            Parallel.For(0, used, i => parts[i].Judge(buffer, lines, (int)((long)lines.Count * i / used), (int)((long)lines.Count * (i + 1) / used), first));
+            for (int i = 0; i < used; i++) { faults += parts[i].Flush(answers); }
+            number += lines.Count;
+            if (read == 0) { break; }
             buffer.AsSpan(start, filled - start).CopyTo(buffer);
             filled -= start;
             if (filled == buffer.Length) { Array.Resize(ref buffer, 2 * buffer.Length); }
         }
 
-        answers.Write(output.Written);
         answers.Flush();
         return (int)(faults == 0 ? ExitCode.Ok : ExitCode.CouldNotRun);
+    }
 
-        void Line(ReadOnlySpan<byte> line)
+    /// <summary>One core's share of a chunk.</summary>
+    private sealed class Part(OfflineJudge judge, RecordLineFormat format)
+    {
+        private readonly ByteBuffer _output = new(ChunkBytes);
+        private readonly List<string> _faults = [];
+
+        public void Judge(byte[] buffer, List<(int Start, int Length)> lines, int from, int to, long first)
         {
-            if (line.EndsWith("\r"u8)) { line = line[..^1]; }
-            if (judge.Judge(line, format, number, output) is { } fault)
+            for (int i = from; i < to; i++)
             {
-                faults++;
-                Console.Error.WriteLine($"policystreams: line {number + 1}: {fault}");
+                ReadOnlySpan<byte> line = buffer.AsSpan(lines[i].Start, lines[i].Length);
+                if (line.EndsWith("\r"u8)) { line = line[..^1]; }
+                if (judge.Judge(line, format, first + i, _output) is { } fault) { _faults.Add($"policystreams: line {first + i + 1}: {fault}"); }
             }
+        }
 
-            number++;
-            if (output.Length < ChunkBytes) { return; }
-            answers.Write(output.Written);
-            output.Clear();
+        public int Flush(Stream answers)
+        {
+            answers.Write(_output.Written);
+            _output.Clear();
+            foreach (string fault in _faults) { Console.Error.WriteLine(fault); }
+            int count = _faults.Count;
+            _faults.Clear();
+            return count;
         }
     }
 

@@ -51,7 +51,6 @@ public static class DiagnosticCodes
     public const string MaskType = "PS0305";
     public const string UnknownMaskKey = "PS0306";
     public const string VersionMismatch = "PS0307";
-    public const string FieldRetyped = "PS0308";
 
     public const string UnguardedNull = "PS0401";
     public const string NotASymbol = "PS0402";
@@ -115,8 +114,7 @@ public static class DiagnosticCodes
         new(UnknownTag, "a tag that no field carries"),
         new(MaskType, "a mask that the field's type cannot hold"),
         new(UnknownMaskKey, "a key that the host does not supply, or too short"),
-        new(VersionMismatch, "a version of the subject lacks what the policy names"),
-        new(FieldRetyped, "a later version of the subject retyped what the policy names"),
+        new(VersionMismatch, "a version of the subject lacks or retypes what the policy names"),
         new(UnguardedNull, "a value that may be null is used where nothing makes sure that it is not"),
         new(NotASymbol, "compared with a text that is no symbol of the enum"),
         new(ExpiryAllows, "an expired hold lets the record through"),

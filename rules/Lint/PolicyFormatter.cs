@@ -250,7 +250,7 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
 
     private static string Flow(YamlNode node, bool inFlow) => node.Kind switch
     {
-        YamlKind.Mapping => node.Entries.Count == 0 ? "{}" : "{ " + string.Join(", ", node.Entries.Select(entry => $"{Key(entry.Key)}: {Flow(entry.Value, inFlow: true)}")) + " }",
+        YamlKind.Mapping => node.Entries.Count == 0 ? "{}" : "{ " + string.Join(", ", Sorted(node, top: false).Select(entry => $"{Key(entry.Key)}: {Flow(entry.Value, inFlow: true)}")) + " }",
         YamlKind.Sequence => "[" + string.Join(", ", node.Items.Select(item => Flow(item, inFlow: true))) + "]",
         _ => Scalar(node, inFlow),
     };
