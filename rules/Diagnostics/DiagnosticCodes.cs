@@ -33,6 +33,7 @@ public static class DiagnosticCodes
     public const string TooMany = "PS0113";
     public const string UnknownKind = "PS0114";
     public const string HoldTermsMissing = "PS0115";
+    public const string NotRunYet = "PS0116";
 
     public const string ConditionSyntax = "PS0201";
     public const string ConditionTooLarge = "PS0202";
