@@ -99,7 +99,7 @@ public static class DiagnosticCodes
         new(BadPath, "a path that does not parse, or that starts nowhere"),
         new(TooMany, "more bindings, rules, or items than a policy may have"),
         new(UnknownKind, "a document of another `apiVersion` or `kind`"),
-        new(HoldTermsMissing, "a hold whose terms nothing gives"),
+        new(HoldTermsMissing, NotRunYet, "a hold whose terms nothing gives"),
         new(ConditionSyntax, "a condition that does not parse"),
         new(ConditionTooLarge, "a condition too long or nested too deep"),
         new(UnknownVariable, "a variable that conditions do not have"),
