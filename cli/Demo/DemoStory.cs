@@ -157,7 +157,7 @@ internal sealed class DemoStory
         if (record.Value is { Length: > 5 } value)
         {
             var json = new ByteBuffer();
-            using (var writer = new Utf8JsonWriter(json)) { _schema.WriteJson(value.AsSpan(5), writer); }
+            using (var writer = new Utf8JsonWriter(json)) { _schema.WriteReadable(value.AsSpan(5), writer); }
             using JsonDocument document = JsonDocument.Parse(json.Written.ToArray());
             if (decision.TryGetProperty("masked", out JsonElement masked))
             {

@@ -80,6 +80,7 @@ public sealed partial class ProcessorHost : BackgroundService
 
         if (load.Set is null) { throw new StartException(string.Join('\n', load.Diagnostics), found: true); }
         _bindings = load.Set.Bindings;
+        if (RuntimeSupport.Check(load.Set) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
         if (_registry is null && _bindings.FirstOrDefault(binding => binding.Subject is not null) is { } needy)
         {
             throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject}`: give the registry with --registry URL.");

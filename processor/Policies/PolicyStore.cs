@@ -166,6 +166,8 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         PolicyLoad load = PolicySet.Load(files);
         if (load.Set is not { } set) { return new PolicyAttempt(null, load.Diagnostics, null); }
         var diagnostics = new List<Diagnostic>(load.Diagnostics);
+        IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set);
+        if (notRun.Count > 0) { return new PolicyAttempt(null, [.. diagnostics, .. notRun], null); }
         var compiled = new List<CompiledPolicy>();
         bool failed = false;
         foreach (PolicyDocument document in set.Policies)
@@ -254,7 +256,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         _ => "JSON",
     };
 
-    private static Diagnostic Of(PolicyDocument document, string message, string? help) => new(document.Path, 1, 1, "PS0601", Severity.Error, message, help);
+    private static Diagnostic Of(PolicyDocument document, string message, string? help) => new(document.Path, 1, 1, DiagnosticCodes.SchemaMissing, Severity.Error, message, help);
 
     private void PutInForce(PolicySnapshot snapshot)
     {

@@ -258,8 +258,7 @@ internal sealed partial class StreamThread
         if (_clients.Embedded) { return; }
         using IAdminClient admin = new DependentAdminClientBuilder(_assigned.Handle).Build();
         Task<DescribeTopicsResult> described = admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { RequestTimeout = QueryTimeout });
-        described.Wait(_stopping);
-        TopicDescription description = described.Result.TopicDescriptions[0];
+        TopicDescription description = described.WaitAsync(_stopping).GetAwaiter().GetResult().TopicDescriptions[0];
         if (description.Error.IsError) { throw new KafkaException(description.Error); }
         _topicIds[topic] = description.TopicId.ToString();
     }

@@ -30,7 +30,7 @@ public sealed partial class Judge
         if (result.Decided && scratchVerdict.Outcome == Outcome.Allow && input.HasValue && Payload(binding, input, scratchVerdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload))
         {
             using var writer = new Utf8JsonWriter(json, ViewOptions);
-            if (schema!.WriteJson(payload, writer) == DecodeOutcome.Decoded)
+            if (schema!.WriteReadable(payload, writer) == DecodeOutcome.Decoded)
             {
                 writer.Flush();
                 bytes.Clear(zero: true);

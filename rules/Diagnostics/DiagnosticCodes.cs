@@ -33,6 +33,7 @@ public static class DiagnosticCodes
     public const string TooMany = "PS0113";
     public const string UnknownKind = "PS0114";
     public const string HoldTermsMissing = "PS0115";
+    public const string NotRunYet = "PS0116";
 
     public const string ConditionSyntax = "PS0201";
     public const string ConditionTooLarge = "PS0202";
@@ -98,7 +99,7 @@ public static class DiagnosticCodes
         new(BadPath, "a path that does not parse, or that starts nowhere"),
         new(TooMany, "more bindings, rules, or items than a policy may have"),
         new(UnknownKind, "a document of another `apiVersion` or `kind`"),
-        new(HoldTermsMissing, "a hold whose terms nothing gives"),
+        new(HoldTermsMissing, NotRunYet, "a hold whose terms nothing gives"),
         new(ConditionSyntax, "a condition that does not parse"),
         new(ConditionTooLarge, "a condition too long or nested too deep"),
         new(UnknownVariable, "a variable that conditions do not have"),

@@ -12,15 +12,16 @@ internal static class AvroJsonWriter
     /// <summary>Values written at most: only a schema of records of nothing reaches it.</summary>
     private const int ValuesMax = 16_000_000;
 
+    /// <param name="forPeople">Decimals, dates, and times as their usual text.</param>
     /// <summary>False where the value unfolds to more than can be written.</summary>
-    public static bool Write(AvroType type, ReadOnlySpan<byte> value, Utf8JsonWriter writer)
+    public static bool Write(AvroType type, ReadOnlySpan<byte> value, Utf8JsonWriter writer, bool forPeople = false)
     {
         int pos = 0;
         int left = ValuesMax;
-        return Write(type, value, ref pos, writer, ref left);
+        return Write(type, value, ref pos, writer, ref left, forPeople);
     }
 
-    private static bool Write(AvroType type, ReadOnlySpan<byte> value, ref int pos, Utf8JsonWriter writer, ref int left)
+    private static bool Write(AvroType type, ReadOnlySpan<byte> value, ref int pos, Utf8JsonWriter writer, ref int left, bool forPeople)
     {
         if (--left < 0) { return false; }
         switch (type.Kind)
@@ -32,8 +33,12 @@ internal static class AvroJsonWriter
                 writer.WriteBooleanValue(value[pos++] != 0);
                 return true;
             case AvroKind.Int or AvroKind.Long:
-                writer.WriteNumberValue(AvroBytes.Number(value, ref pos));
-                return true;
+                {
+                    long number = AvroBytes.Number(value, ref pos);
+                    if (forPeople && AvroReadable.TryTime(type, number, out string? time)) { writer.WriteStringValue(time); }
+                    else { writer.WriteNumberValue(number); }
+                    return true;
+                }
             case AvroKind.Float:
                 {
                     // As the double that rules see: 0.1f is 0.10000000149011612.
@@ -55,13 +60,13 @@ internal static class AvroJsonWriter
                 writer.WriteStringValue(AvroPlainReader.Take(value, ref pos, AvroBytes.Number(value, ref pos)));
                 return true;
             case AvroKind.Bytes:
-                Binary(AvroPlainReader.Take(value, ref pos, AvroBytes.Number(value, ref pos)), writer);
+                Binary(type, AvroPlainReader.Take(value, ref pos, AvroBytes.Number(value, ref pos)), writer, forPeople);
                 return true;
             case AvroKind.Fixed:
                 {
                     ReadOnlySpan<byte> bytes = AvroPlainReader.Take(value, ref pos, type.Size);
                     if (type.Logical == AvroLogical.Uuid) { writer.WriteStringValue(AvroPlainReader.Uuid(bytes)); }
-                    else { Binary(bytes, writer); }
+                    else { Binary(type, bytes, writer, forPeople); }
                     return true;
                 }
             case AvroKind.Enum:
@@ -72,7 +77,7 @@ internal static class AvroJsonWriter
                 foreach (AvroField field in type.Fields)
                 {
                     writer.WritePropertyName(field.Name);
-                    if (!Write(field.Type, value, ref pos, writer, ref left)) { return false; }
+                    if (!Write(field.Type, value, ref pos, writer, ref left, forPeople)) { return false; }
                 }
 
                 writer.WriteEndObject();
@@ -83,7 +88,7 @@ internal static class AvroJsonWriter
                 {
                     for (long i = 0; i < count; i++)
                     {
-                        if (!Write(type.Element, value, ref pos, writer, ref left)) { return false; }
+                        if (!Write(type.Element, value, ref pos, writer, ref left, forPeople)) { return false; }
                     }
                 }
 
@@ -96,19 +101,25 @@ internal static class AvroJsonWriter
                     for (long i = 0; i < count; i++)
                     {
                         writer.WritePropertyName(AvroPlainReader.Take(value, ref pos, AvroBytes.Number(value, ref pos)));
-                        if (!Write(type.Element, value, ref pos, writer, ref left)) { return false; }
+                        if (!Write(type.Element, value, ref pos, writer, ref left, forPeople)) { return false; }
                     }
                 }
 
                 writer.WriteEndObject();
                 return true;
             default:
-                return Write(type.Branches[(int)AvroBytes.Number(value, ref pos)], value, ref pos, writer, ref left);
+                return Write(type.Branches[(int)AvroBytes.Number(value, ref pos)], value, ref pos, writer, ref left, forPeople);
         }
     }
 
-    private static void Binary(ReadOnlySpan<byte> bytes, Utf8JsonWriter writer)
+    private static void Binary(AvroType type, ReadOnlySpan<byte> bytes, Utf8JsonWriter writer, bool forPeople)
     {
+        if (forPeople && type.Logical == AvroLogical.Decimal)
+        {
+            writer.WriteStringValue(AvroReadable.Decimal(type, bytes));
+            return;
+        }
+
         writer.WriteStartObject();
         writer.WriteBase64String("$bytes"u8, bytes);
         writer.WriteEndObject();

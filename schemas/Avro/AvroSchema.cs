@@ -85,11 +85,15 @@ public sealed class AvroSchema : RecordSchema
         AvroJsonEncoder.Encode(Root, json, output);
     }
 
-    public override DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer)
+    public override DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer) => WriteJson(value, writer, forPeople: false);
+
+    public override DecodeOutcome WriteReadable(ReadOnlySpan<byte> value, Utf8JsonWriter writer) => WriteJson(value, writer, forPeople: true);
+
+    private DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer, bool forPeople)
     {
         ArgumentNullException.ThrowIfNull(writer);
         DecodeOutcome outcome = Validate(value);
         if (outcome != DecodeOutcome.Decoded) { return outcome; }
-        return AvroJsonWriter.Write(Root, value, writer) ? DecodeOutcome.Decoded : DecodeOutcome.TooLarge;
+        return AvroJsonWriter.Write(Root, value, writer, forPeople) ? DecodeOutcome.Decoded : DecodeOutcome.TooLarge;
     }
 }

@@ -30,6 +30,9 @@ public abstract class RecordSchema
 
     /// <summary>Writes a value as that plain JSON.</summary>
     public abstract DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer);
+
+    /// <summary>Writes a value as JSON for people: as <see cref="WriteJson"/>, but decimals, dates, and times as their usual text.</summary>
+    public virtual DecodeOutcome WriteReadable(ReadOnlySpan<byte> value, Utf8JsonWriter writer) => WriteJson(value, writer);
 }
 
 /// <summary>Something that the checked schema has and a writer schema lost or changed. <paramref name="OlderIsFine"/>: a lack that an older version may have (reads as the default, a mask does nothing).</summary>

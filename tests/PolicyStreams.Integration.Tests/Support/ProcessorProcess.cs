@@ -130,7 +130,8 @@ internal sealed class ProcessorProcess : CommandProcess
     /// <summary>Waits until the group has committed behind the last record that is on the ingress topic now.</summary>
     public async Task DrainedAsync(TimeSpan deadline)
     {
-        long end = IngressEnd();
+        long end = -1;
+        await Eventually.TrueAsync(() => Task.FromResult((end = IngressEnd()) >= 0), deadline, () => "the end of the ingress topic cannot be asked for");
         long committed = 0;
         await Eventually.TrueAsync(
             async () =>
@@ -160,10 +161,18 @@ internal sealed class ProcessorProcess : CommandProcess
         }
     }
 
+    /// <summary>-1 where the broker cannot say yet.</summary>
     private long IngressEnd()
     {
         using IConsumer<Ignore, Ignore> consumer = Consumer("ends");
-        return Partitions(consumer).Sum(partition => consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(10)).High.Value);
+        try
+        {
+            return Partitions(consumer).Sum(partition => consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(10)).High.Value);
+        }
+        catch (KafkaException)
+        {
+            return -1;   // A new topic's partitions may have no leader yet: asked again.
+        }
     }
 
     private IConsumer<Ignore, Ignore> Consumer(string group) =>
