@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The reference job, end to end: a fresh broker, N seeded payments, 20 rules, everything verified by a program that shares no code with ours.
+# Every decision carries `before` and `after`: digests of the record as it came and as it was written, made with an audit key.
 # Prints one JSON line and one Markdown row a run.
 #
-#   run.sh [--records 1000000] [--format avro|json] [--runs 1] [--threads 1] [--kills 0] [--latency] [-- MORE OPTIONS OF `run`]
+#   run.sh [--records 1000000] [--format avro|json] [--runs 1] [--threads 1] [--kills 0] [--latency] [--lean] [-- MORE OPTIONS OF `run`]
 #
 #   POLICYSTREAMS_PEERS           folder with java/peer, payment.avsc, and policy/: loader, clock, and verifier (see JOB.md there). Required
 #   POLICYSTREAMS_TEST_KAFKA      a script with `start DIR [--port N]` and `stop DIR`: every run gets a broker of its own. Required
@@ -10,9 +11,10 @@
 #   POLICYSTREAMS_COMMAND         what is measured; default bin/policystreams (make build)
 #
 # --kills N ends the processor by SIGKILL N times in mid-drain; CPU is then not reported. --latency adds 30 s at 5,000 records/s after the drain.
+# --lean runs without the audit key: no `before`, and `after` is a plain digest. Its figures are not those of the job; they show what the audit key costs.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-records=1000000 format=avro runs=1 threads=1 kills=0 latency=
+records=1000000 format=avro runs=1 threads=1 kills=0 latency= lean=
 while [ $# -gt 0 ]; do
   case $1 in
     --records) records=$2; shift 2;;
@@ -21,8 +23,9 @@ while [ $# -gt 0 ]; do
     --threads) threads=$2; shift 2;;
     --kills) kills=$2; shift 2;;
     --latency) latency=1; shift;;
+    --lean) lean=1; shift;;
     --) shift; break;;
-    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0;;
+    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0;;
     *) echo "reference-job: unknown option $1" >&2; exit 2;;
   esac
 done
@@ -65,16 +68,19 @@ while True:
 PORT
 }
 
+audit=(--key audit=env:REFERENCE_AUDIT_KEY --audit-key audit)
+[ -n "$lean" ] && audit=()
+
 launch() {   # the processor, in the slot that it had: a restart goes on where the killed one was
   "$command" run --bootstrap "$bootstrap" --registry "$registry" --policies "$dir/policies" --group reference --threads "$threads" \
-    --key customer-key=env:REFERENCE_KEY --instance reference --state-dir "$dir/state" "$@" >>"$dir/processor.log" 2>&1 &
+    --key customer-key=env:REFERENCE_KEY "${audit[@]}" --instance reference --state-dir "$dir/state" "$@" >>"$dir/processor.log" 2>&1 &
   pid=$!
 }
 
 one() {
   dir=$work/run-$1; shift
   mkdir -p "$dir/policies" "$dir/state"
-  export REFERENCE_KEY=reference-key-0123456789-0123456789
+  export REFERENCE_KEY=reference-key-0123456789-0123456789 REFERENCE_AUDIT_KEY=reference-audit-key-0123456789-0123
   say "starting broker and registry"
   bootstrap=$("$POLICYSTREAMS_TEST_KAFKA" start "$dir/kafka" --port "$(free_port)" | tail -1)
   registry=$("$POLICYSTREAMS_TEST_REGISTRY" start "$dir/registry" --port "$(free_port)" | tail -1)
@@ -120,16 +126,16 @@ one() {
   fi
   "$POLICYSTREAMS_TEST_KAFKA" stop "$dir/kafka"
   "$POLICYSTREAMS_TEST_REGISTRY" stop "$dir/registry"
-  python3 - "$dir" "$records" "$threads" "$kills" "$verified" "$format" <<'REPORT'
+  python3 - "$dir" "$records" "$threads" "$kills" "$verified" "$format" "${lean:+lean}" <<'REPORT'
 import json, sys
-folder, records, threads, kills, verified, form = sys.argv[1:]
+folder, records, threads, kills, verified, form, lean = sys.argv[1:]
 def last(name):
     return json.loads(open(f"{folder}/{name}", encoding="utf-8").read().strip().splitlines()[-1])
 drain, latency = last("drain.json"), last("latency.json")
-print(json.dumps({"format": form, "records": int(records), "threads": int(threads), "kills": int(kills), "verified": verified == "true", "drain": drain, "latency": latency}))
+print(json.dumps({"format": form, "records": int(records), "threads": int(threads), "kills": int(kills), "lean": bool(lean), "verified": verified == "true", "drain": drain, "latency": latency}))
 def figure(source, name, digits=0):
     return f"{source[name]:,.{digits}f}" if source and source.get(name) is not None else "-"
-print(f"| policystreams, {form}, {threads} thread{'s' if threads != '1' else ''}{f', {kills} kills' if kills != '0' else ''} | {figure(drain, 'records_per_s')} "
+print(f"| policystreams, {form}, {threads} thread{'s' if threads != '1' else ''}{f', {kills} kills' if kills != '0' else ''}{', lean' if lean else ''} | {figure(drain, 'records_per_s')} "
       f"| {figure(drain, 'cpu_s', digits=1) if kills == '0' else '-'} | {figure(drain, 'peak_rss_mb') if kills == '0' else '-'} | {figure(latency, 'p50_ms')} / {figure(latency, 'p99_ms')} "
       f"| {'ok' if verified == 'true' else 'FAIL'} |")
 REPORT

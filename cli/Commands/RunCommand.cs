@@ -187,7 +187,8 @@ internal static class RunCommand
         foreach (string key in parsed.GetValue(Key) ?? [])
         {
             int equals = key.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0) { throw new StartException($"--key takes NAME=file:PATH or NAME=env:VARIABLE, not `{key}`"); }
+            // What was given is not said again: it may be the secret.
+            if (equals <= 0) { throw new StartException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
             values[string.Create(CultureInfo.InvariantCulture, $"{nameof(ProcessorOptions.Keys)}:{key[..equals]}")] = key[(equals + 1)..];
         }
 

@@ -130,6 +130,9 @@ internal sealed class DemoStory
     {
         if (!record.Headers.TryGetValue("ps-decision", out string? id)) { return true; }
         if (!_decisions.TryGetValue(_decisions.ContainsKey(id + "/end") ? id + "/end" : id, out JsonElement decision)) { return false; }
+
+        // A record that was released or refused may come before the decision that says so: until then the hold's is the latest, and it speaks of another topic.
+        if (Text(decision, "to") != record.Topic) { return false; }
         bool rejected = record.Topic == _topics.Rejected;
         bool held = record.Topic == _topics.Held;
         string cause = rejected || held ? Causes(decision) : record.Topic + (record.Headers.Keys.Any(name => name.StartsWith("ps-tag-", StringComparison.Ordinal)) ? "+tag" : "");

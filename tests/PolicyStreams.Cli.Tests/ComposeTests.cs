@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
 
@@ -7,7 +6,7 @@ namespace PolicyStreams.Cli.Tests;
 /// <summary>compose/ passes only options that the commands have, and mounts only files that are there: it is checked also where no image can be pulled.</summary>
 public sealed partial class ComposeTests
 {
-    private static readonly string s_folder = Path.Combine(Root(), "compose");
+    private static readonly string s_folder = Path.Combine(BuiltCommand.Root, "compose");
 
     public static TheoryData<string> Services { get; } = [.. Ours().Keys];
 
@@ -77,27 +76,9 @@ public sealed partial class ComposeTests
 
     private static async Task<string> HelpAsync(string[] command)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        foreach (string word in (string[])[Built(), .. command, "--help"]) { start.ArgumentList.Add(word); }
-        using Process process = Process.Start(start)!;
-        string help = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.Equal(0, process.ExitCode);
-        return help;
-    }
-
-    /// <summary>The command as built in the configuration of these tests.</summary>
-    private static string Built()
-    {
-        string[] parts = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
-        return Path.Combine(Root(), "cli", "bin", parts[^2], parts[^1], "policystreams.dll");
-    }
-
-    private static string Root()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "PolicyStreams.sln"))) { folder = Path.GetDirectoryName(folder)!; }
-        return folder;
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync([.. command, "--help"]);
+        Assert.Equal(0, ran.Code);
+        return ran.Output;
     }
 
     [GeneratedRegex(@"policystreams approvals keygen[^\n|&]*")]

@@ -25,6 +25,7 @@ public sealed class RuntimeSupportTests
     [InlineData("identity: { topic: { id: checkout, groups: [] } }", "stamp: none", "", null)]
     [InlineData("identity: none", "stamp: none", ", scope: record", null)]
     [InlineData("identity: none", "stamp: none", ", scope: key", "`scope: key`")]
+    [InlineData("identity: none", "tombstones: { hold: { approvers: [risk], expires: 1h, on_expiry: deny, reason: gone, scope: key } }", "", "`scope: key` of `ps:tombstone`")]
     [InlineData("identity: none", "seal: seal-key", "", "`seal`")]
     [InlineData("identity: { oidc: { issuer: \"https://id.example.com\", audience: payments } }", "stamp: none", "", "`identity: oidc`")]
     [InlineData("identity: none", "key_format: avro", "", "`key_format: avro`")]

@@ -1,0 +1,259 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace PolicyStreams.Cli.Tests;
+
+/// <summary>The commands that work on policies offline: what they print, where, and their exit codes.</summary>
+public sealed partial class PolicyCommandsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("policies-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Lint_Example_IsClean()
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", BuiltCommand.Payments);
+        Assert.Equal((0, ""), (ran.Code, ran.Output));
+        Assert.Contains("0 error(s)", ran.Error);
+    }
+
+    [Fact]
+    public async Task Lint_TwoMistakes_SaysBothWithTheirPlaces()
+    {
+        string policy = CopyExample(("value.country in [\"KP\"", "value.contry in [\"KP\""), ("value.amount > 10000.0", "value.amount > \"x\""));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", _folder);
+        Assert.Equal(1, ran.Code);
+        string[] found = [.. ran.Lines.Where(line => !line.StartsWith(' '))];
+        Assert.Equal(2, found.Length);
+        Assert.All(found, line => Assert.Matches(DiagnosticLine(), line));
+        Assert.StartsWith($"{policy}:{LineOf(policy, "value.contry")}:", found[0]);
+        Assert.StartsWith($"{policy}:{LineOf(policy, "> \"x\"")}:", found[1]);
+        Assert.Contains("did you mean `value.country`?", ran.Output);
+    }
+
+    [Fact]
+    public async Task Lint_TwoMistakesOfStructure_SaysBoth()
+    {
+        string policy = CopyExample(("owner: risk-platform", "ownr: risk-platform"), ("keep_last: 4", "keep_lst: 4"));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", policy);
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("`ownr`", ran.Output);
+        Assert.Contains("did you mean `keep_last`?", ran.Output);
+    }
+
+    [Theory]
+    [InlineData("lint")]
+    [InlineData("test")]
+    [InlineData("fmt")]
+    public async Task Command_PathThatIsNotThere_CouldNotRun(string command)
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync(command, "/no/such/path");
+        Assert.Equal((2, ""), (ran.Code, ran.Output));
+        Assert.StartsWith("policystreams: `/no/such/path` ", ran.Error);
+    }
+
+    [Fact]
+    public async Task Test_Example_PassesAndWritesJUnitAndJson()
+    {
+        string junit = Path.Combine(_folder, "junit.xml"), json = Path.Combine(_folder, "report.json");
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", BuiltCommand.Payments, "--junit", junit, "--json", json, "--min-coverage", "100");
+        Assert.Equal(0, ran.Code);
+        Match count = Summary().Match(ran.Lines[^1]);
+        Assert.Equal("0", count.Groups[2].Value);
+        int passed = int.Parse(count.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal(passed, XDocument.Load(junit).Descendants("testcase").Count());
+        JsonElement report = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement;
+        Assert.Equal(passed, report.GetProperty("passed").GetInt32());
+        Assert.Equal(passed, report.GetProperty("tests").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Test_FailingCase_SaysWhatWasExpectedAndWhatCame()
+    {
+        CopyExample();
+        string tests = Path.Combine(_folder, "payments.policy.tests.yaml");
+        await File.WriteAllTextAsync(tests, (await File.ReadAllTextAsync(tests)).Replace("outcome: hold", "outcome: allow", StringComparison.Ordinal));
+        string junit = Path.Combine(_folder, "junit.xml");
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", _folder, "--junit", junit);
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("outcome: expected allow, got hold", ran.Output);
+        Assert.Contains("large-payment", ran.Output);
+        Assert.Matches(@"at \S+payments\.policy\.tests\.yaml:\d+", ran.Output);
+        Assert.NotEmpty(XDocument.Load(junit).Descendants("failure"));
+    }
+
+    [Fact]
+    public async Task Test_JsonToStandardOutput_IsJsonAlone()
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", BuiltCommand.Payments, "--json", "-");
+        Assert.Equal(0, ran.Code);
+        Assert.Equal(0, JsonDocument.Parse(ran.Output).RootElement.GetProperty("failed").GetInt32());
+        Assert.Matches(Summary(), ran.Error.TrimEnd());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("policy: payments.policy.yaml\ntests: []\n")]
+    public async Task Test_FileWithoutATest_Fails(string content)
+    {
+        CopyExample();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "payments.policy.tests.yaml"), content);
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", _folder);
+        Assert.Equal(1, ran.Code);
+        Assert.Matches(@"payments\.policy\.tests\.yaml:\d+:\d+: PS\d{4} error: ", ran.Output + ran.Error);
+    }
+
+    [Fact]
+    public async Task Test_FolderWithoutTests_CouldNotRun()
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", _folder);
+        Assert.Equal(2, ran.Code);
+        Assert.Contains(".tests.yaml", ran.Error);
+    }
+
+    [Fact]
+    public async Task Test_CoverageBelowTheLeast_Fails()
+    {
+        CopyExample();
+        string tests = Path.Combine(_folder, "payments.policy.tests.yaml");
+        string text = await File.ReadAllTextAsync(tests);
+        await File.WriteAllTextAsync(tests, text[..text.IndexOf("  - name: what goes through", StringComparison.Ordinal)]);
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", _folder, "--min-coverage", "90");
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("0 failed", ran.Output);
+        Assert.Contains("is below 90.0 %", ran.Error);
+    }
+
+    [Fact]
+    public async Task Decide_Hex_AnswersEveryLineInOrder()
+    {
+        string[] values = [.. File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).Take(40)
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("value").GetString() ?? "")];
+        string[] lines = [.. Enumerable.Range(0, 2000).Select(i => i % 41 == 40 ? "" : values[i % 41])];
+        BuiltCommand.Ran ran = await Decide(string.Join('\n', lines) + "\n", "hex");
+        Assert.Equal((0, ""), (ran.Code, ran.Error));
+        JsonElement[] answers = Answers(ran);
+        Assert.Equal(lines.Length, answers.Length);
+        for (int i = 0; i < lines.Length; i++)
+        {
+            JsonElement decision = answers[i].GetProperty("decision");
+            Assert.Equal($"raw.payments-0-{i}", decision.GetProperty("id").GetString());
+            Assert.All((string[])["rules", "shadow", "reasons", "errors", "masked", "keys"], list => Assert.Equal(JsonValueKind.Array, decision.GetProperty(list).ValueKind));
+            Assert.Equal(decision.GetProperty("outcome").GetString() == "allow", answers[i].GetProperty("hex").ValueKind == JsonValueKind.String);
+
+            // The same bytes get the same verdict, wherever they stand.
+            if (i >= 41) { Assert.Equal(answers[i - 41].GetProperty("hex").ToString(), answers[i].GetProperty("hex").ToString()); }
+        }
+
+        Assert.Equal("deny", answers[40].GetProperty("decision").GetProperty("outcome").GetString());
+    }
+
+    [Fact]
+    public async Task Decide_Json_IsJudgedAsItsBytesAre()
+    {
+        string hex = JsonDocument.Parse(File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).First()).RootElement.GetProperty("value").GetString()!;
+        JsonElement first = Assert.Single(Answers(await Decide(hex + "\n", "hex")));
+        JsonElement again = Assert.Single(Answers(await Decide(first.GetProperty("value").GetRawText() + "\n", "json")));
+        Assert.Equal("allow", again.GetProperty("decision").GetProperty("outcome").GetString());
+        Assert.StartsWith("************", again.GetProperty("value").GetProperty("card_number").GetString());
+        Assert.Equal(first.GetProperty("decision").GetProperty("to").GetString(), again.GetProperty("decision").GetProperty("to").GetString());
+    }
+
+    [Fact]
+    public async Task Decide_LineThatIsNoRecord_IsAnsweredAndTheRestIsJudged()
+    {
+        string hex = JsonDocument.Parse(File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).First()).RootElement.GetProperty("value").GetString()!;
+        BuiltCommand.Ran ran = await Decide($"{hex}\nSECRET\n{hex}\n", "hex");
+        Assert.Equal(2, ran.Code);
+        JsonElement[] answers = Answers(ran);
+        Assert.Equal(3, answers.Length);
+        Assert.False(answers[0].TryGetProperty("error", out _));
+        Assert.True(answers[1].TryGetProperty("error", out _));
+        Assert.Equal("raw.payments-0-2", answers[2].GetProperty("decision").GetProperty("id").GetString());
+        Assert.Contains("line 2: ", ran.Error);
+        Assert.DoesNotContain("SECRET", ran.Output + ran.Error);
+    }
+
+    [Theory]
+    [InlineData("--policy")]
+    [InlineData("--binding")]
+    [InlineData("--input")]
+    [InlineData("--input-format")]
+    public async Task Decide_OptionLeftOut_CouldNotRun(string option)
+    {
+        string[] all = ["--policy", "p", "--binding", "b", "--input", "-", "--input-format", "hex"];
+        int at = Array.IndexOf(all, option);
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync(["decide", .. all[..at], .. all[(at + 2)..]]);
+        Assert.Equal((2, ""), (ran.Code, ran.Output));
+        Assert.Contains($"'{option}' is required", ran.Error);
+        Assert.Contains("policystreams decide --help", ran.Error);
+    }
+
+    [Fact]
+    public async Task Decide_KeyThatIsNotSupplied_SaysWhich()
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync(
+            new BuiltCommand.Given(Input: ""), "decide", "--policy", Path.Combine(BuiltCommand.Payments, "payments.policy.yaml"), "--binding", "payments", "--input", "-", "--input-format", "hex");
+        Assert.Equal((2, ""), (ran.Code, ran.Output));
+        Assert.Contains("--key customer-key=file:PATH", ran.Error);
+    }
+
+    [Fact]
+    public async Task Fmt_Check_NamesWhatIsNotCanonicalAndChangesNothing()
+    {
+        BuiltCommand.Ran clean = await BuiltCommand.RunAsync("fmt", "--check", BuiltCommand.Payments);
+        Assert.Equal((0, ""), (clean.Code, clean.Output));
+
+        string policy = CopyExample(("metadata: { name", "metadata:   {name"));
+        string before = await File.ReadAllTextAsync(policy);
+        BuiltCommand.Ran found = await BuiltCommand.RunAsync("fmt", "--check", policy);
+        Assert.Equal((1, policy + "\n"), (found.Code, found.Output));
+        Assert.Equal(before, await File.ReadAllTextAsync(policy));
+
+        Assert.Equal(0, (await BuiltCommand.RunAsync("fmt", policy)).Code);
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(BuiltCommand.Payments, "payments.policy.yaml")), await File.ReadAllTextAsync(policy));
+    }
+
+    [Fact]
+    public async Task Schema_IsAJsonSchemaThatKnowsTheDocument()
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("schema");
+        Assert.Equal((0, ""), (ran.Code, ran.Error));
+        JsonElement schema = JsonDocument.Parse(ran.Output).RootElement;
+        Assert.Equal("https://json-schema.org/draft/2020-12/schema", schema.GetProperty("$schema").GetString());
+        Assert.All((string[])["bindings", "rules", "on_error"], name => Assert.True(schema.GetProperty("properties").TryGetProperty(name, out _), name));
+    }
+
+    private static Task<BuiltCommand.Ran> Decide(string input, string format) => BuiltCommand.RunAsync(
+        new BuiltCommand.Given(input, Environment: new() { ["CUSTOMER_KEY"] = "test-key-0123456789-0123456789-0123" }),
+        "decide", "--policy", Path.Combine(BuiltCommand.Payments, "payments.policy.yaml"), "--binding", "payments", "--schema", Path.Combine(BuiltCommand.Payments, "raw.payments-value.avsc"),
+        "--input", "-", "--input-format", format, "--key", "customer-key=env:CUSTOMER_KEY", "--time", "2026-01-02T03:04:05Z");
+
+    private static JsonElement[] Answers(BuiltCommand.Ran ran) => [.. ran.Lines.Select(line => JsonDocument.Parse(line).RootElement)];
+
+    /// <summary>The example in a folder of its own, its policy changed; gives the policy's path.</summary>
+    private string CopyExample(params (string From, string To)[] changes)
+    {
+        foreach (string file in (string[])["payments.policy.yaml", "payments.policy.tests.yaml", "raw.payments-value.avsc"]) { File.Copy(Path.Combine(BuiltCommand.Payments, file), Path.Combine(_folder, file)); }
+        string policy = Path.Combine(_folder, "payments.policy.yaml");
+        string text = File.ReadAllText(policy);
+        foreach ((string from, string to) in changes)
+        {
+            Assert.Contains(from, text);
+            text = text.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(policy, text);
+        return policy;
+    }
+
+    private static int LineOf(string path, string text) => 1 + File.ReadLines(path).TakeWhile(line => !line.Contains(text, StringComparison.Ordinal)).Count();
+
+    [GeneratedRegex(@"^.+:\d+:\d+: PS\d{4} error: .+$")]
+    private static partial Regex DiagnosticLine();
+
+    [GeneratedRegex(@"(\d+) passed, (\d+) failed$")]
+    private static partial Regex Summary();
+}
