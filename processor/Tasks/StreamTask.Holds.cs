@@ -233,7 +233,7 @@ internal sealed partial class StreamTask
         Journal(hold);
         HoldTerms[] terms = [.. verdict.Holds];
         _context.Text.Clear(zero: true);
-        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text);
+        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text, out string? key);
         byte[] view = _context.Text.Length is 0 or > ViewBytesMax ? "null"u8.ToArray() : _context.Text.Written.ToArray();
         long expires = nowMs + (long)terms.Min(term => term.Expires).TotalMilliseconds;
         hold.State = hold.State with
@@ -245,6 +245,7 @@ internal sealed partial class StreamTask
             Terms = terms,
             DecidedMs = nowMs,
             ExpiresMs = expires,
+            Key = key,
             Reheld = hold.State.Reheld + 1,
             View = view,
             ViewDigest = HoldState.DigestOf(view),

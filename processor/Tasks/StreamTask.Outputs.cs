@@ -81,7 +81,7 @@ internal sealed partial class StreamTask
         HoldTerms[] terms = [.. verdict.Holds];
         TimeSpan expires = terms.Min(term => term.Expires);
         _context.Text.Clear(zero: true);
-        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text);
+        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text, out string? key);
         byte[] view = _context.Text.Length is 0 or > ViewBytesMax ? "null"u8.ToArray() : _context.Text.Written.ToArray();
         string? hmac = _context.HoldHmac?.Compute(id, input.HasKey, input.Key, input.Headers, input.HasValue, input.Value, input.TimestampMs, terms);
         var state = new HoldState
@@ -94,6 +94,7 @@ internal sealed partial class StreamTask
             Reasons = [.. verdict.Reasons],
             Terms = terms,
             Principal = input.Principal,
+            Key = key,
             Schema = verdict.SchemaId,
             DecidedMs = nowMs,
             ExpiresMs = nowMs + (long)expires.TotalMilliseconds,

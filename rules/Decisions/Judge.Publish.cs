@@ -13,18 +13,27 @@ namespace PolicyStreams.Rules;
 /// <content>What is published of an allowed record: masked value and key, and the producer's headers.</content>
 public sealed partial class Judge
 {
+    // A longer key is no name that a person reads.
+    private const int KeyTextBytesMax = 1024;
+
     private static readonly JsonWriterOptions ViewOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <summary>
     /// The masked view of the record that <paramref name="verdict"/> speaks of: what a release would publish, as plain JSON; written for holds.
     /// Where the masks cannot be applied or the record cannot be read, writes <c>null</c>.
     /// </summary>
-    public void WriteMaskedView(CompiledBinding binding, in RecordInput input, Verdict verdict, ByteBuffer json)
+    public void WriteMaskedView(CompiledBinding binding, in RecordInput input, Verdict verdict, ByteBuffer json) => WriteMaskedView(binding, input, verdict, json, out _);
+
+    /// <summary>The same, and the key as a release would publish it.</summary>
+    /// <param name="key">Its text; null for a null key, for one that is no text by the binding's <c>key_format</c>, and where nothing would be published.</param>
+    public void WriteMaskedView(CompiledBinding binding, in RecordInput input, Verdict verdict, ByteBuffer json, out string? key)
     {
+        key = null;
         var scratchVerdict = new Verdict();
         var bytes = new ByteBuffer(Math.Max(input.Value.Length, 256));
         JudgeResult result = Release(binding, input, bytes, scratchVerdict);
         int start = json.Length;
+        if (result.Decided && scratchVerdict.Outcome == Outcome.Allow) { key = KeyText(binding, input, scratchVerdict); }
 
         // A denied release (a mask fails, a deny rule of another policy) has no view: nothing would be published.
         if (result.Decided && scratchVerdict.Outcome == Outcome.Allow && input.HasValue && Payload(binding, input, scratchVerdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload))
@@ -43,6 +52,18 @@ public sealed partial class Judge
         json.Truncate(start);
         json.Append("null"u8);
         bytes.Clear(zero: true);
+    }
+
+    private static string? KeyText(CompiledBinding binding, in RecordInput input, Verdict verdict)
+    {
+        if (verdict.KeyNulled || !input.HasKey) { return null; }
+        ReadOnlySpan<byte> key = verdict.KeyRewritten ? verdict.Output.Slice(verdict.KeyStart, verdict.KeyLength) : input.Key;
+        return binding.Document.KeyFormat switch
+        {
+            KeyFormat.String or KeyFormat.Json when key.Length <= KeyTextBytesMax && Utf8.IsValid(key) => Encoding.UTF8.GetString(key),
+            KeyFormat.Long when key.Length == 8 => BinaryPrimitives.ReadInt64BigEndian(key).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            _ => null,
+        };
     }
 
     /// <summary>The published value without its frame, and the schema that reads it. False for a null value.</summary>

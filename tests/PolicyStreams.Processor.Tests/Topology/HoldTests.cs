@@ -40,7 +40,17 @@ public sealed class HoldTests : IDisposable
         Assert.Contains("************1111", view, StringComparison.Ordinal);
         Assert.DoesNotContain("4111", view, StringComparison.Ordinal);
         Assert.DoesNotContain("ana@example.com", view, StringComparison.Ordinal);
+        Assert.Equal("c-1", state.Key);
         Assert.Empty(_driver.Read("governed.payments"));
+    }
+
+    [Fact]
+    public void Hold_OfARecordWithAMaskedKey_ShowsTheMaskedKey()
+    {
+        _driver.UsePolicy(Payments.Policy(Payments.Rules + "\n  - { id: key, mask: { field: key, constant: '***' } }"));
+        _driver.Pipe(Payments.Ingress, Payments.Utf8("c-2"), _value);
+
+        Assert.Equal("***", Payments.Hold(_driver, "raw.payments-0-1")!.Key);
     }
 
     [Fact]
