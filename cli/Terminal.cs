@@ -13,6 +13,15 @@ internal static class Terminal
         return (int)ExitCode.CouldNotRun;
     }
 
+    /// <summary>Why a broker cannot be used, and what to look at.</summary>
+    public static string BrokerReason(Confluent.Kafka.KafkaException e) => e switch
+    {
+        Confluent.Kafka.Admin.CreateTopicsException create => string.Join("; ", create.Results.Where(result => result.Error.IsError).Select(result => $"{result.Topic}: {result.Error.Reason}")),
+        _ when e.Error.Code is Confluent.Kafka.ErrorCode.Local_Transport or Confluent.Kafka.ErrorCode.Local_TimedOut or Confluent.Kafka.ErrorCode.Local_AllBrokersDown =>
+            "it cannot be reached. Is it running there, and is the address right?",
+        _ => e.Error.Reason,
+    };
+
     /// <summary><c>policystreams topics plan</c>.</summary>
     public static string CommandPath(CommandResult result)
     {

@@ -95,7 +95,7 @@ internal static class DecisionsCommand
         }
         catch (KafkaException e)
         {
-            return Terminal.CouldNotRun($"broker {bootstrap}: {e.Error.Reason}");
+            return Terminal.CouldNotRun($"broker {bootstrap}: {Terminal.BrokerReason(e)}");
         }
         catch (StartException e)
         {

@@ -51,20 +51,13 @@ internal static class TopicsCommand
         }
         catch (KafkaException e)
         {
-            return Terminal.CouldNotRun($"broker {bootstrap}: {Reason(e)}");
+            return Terminal.CouldNotRun($"broker {bootstrap}: {Terminal.BrokerReason(e)}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or StartException)
         {
             return Terminal.CouldNotRun(e.Message);
         }
     }
-
-    private static string Reason(KafkaException e) => e switch
-    {
-        Confluent.Kafka.Admin.CreateTopicsException create => string.Join("; ", create.Results.Where(result => result.Error.IsError).Select(result => $"{result.Topic}: {result.Error.Reason}")),
-        _ when e.Error.Code == ErrorCode.Local_Transport || e.Error.Code == ErrorCode.Local_TimedOut => "it cannot be reached. Is it running there, and is the address right?",
-        _ => e.Error.Reason,
-    };
 
     private static string Mark(TopicChange change) => change.Mendable ? change.Fatal ? "+" : "~" : "!";
 }
