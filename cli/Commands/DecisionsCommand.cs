@@ -17,7 +17,7 @@ internal static class DecisionsCommand
         var exit = new Option<bool>("--exit") { Description = "Stop at the end of the topic instead of waiting for more" };
         var outcome = new Option<string>("--outcome") { Description = "Only this outcome: allow, deny, or hold", HelpName = "OUTCOME" };
         outcome.AcceptOnlyFromAmong("allow", "deny", "hold");
-        var events = new Option<string>("--event") { Description = "Only this event: decided, approval, released, refused, expired, reheld, policy, checkpoint", HelpName = "EVENT" };
+        var events = new Option<string>("--event") { Description = "Only this event: decided, approval, released, refused, expired, reheld, policy, adopted, checkpoint", HelpName = "EVENT" };
         var id = new Option<string>("--id") { Description = "Only this decision and those about its hold: raw.payments-0-42", HelpName = "ID" };
         var output = new Option<string>("--output") { Description = "text, or json: the decisions as they are, one a line", HelpName = "FORM", DefaultValueFactory = _ => "text" };
         output.AcceptOnlyFromAmong("text", "json");
