@@ -186,10 +186,8 @@ internal static class RunCommand
         if (parsed.GetValue(AdoptOffsets)) { values[nameof(ProcessorOptions.AdoptOffsets)] = bool.TrueString; }
         foreach (string key in parsed.GetValue(Key) ?? [])
         {
-            int equals = key.IndexOf('=', StringComparison.Ordinal);
-            // What was given is not said again: it may be the secret.
-            if (equals <= 0) { throw new StartException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
-            values[string.Create(CultureInfo.InvariantCulture, $"{nameof(ProcessorOptions.Keys)}:{key[..equals]}")] = key[(equals + 1)..];
+            if (!SecretReference.TrySplit(key, out string keyName, out string reference)) { throw new StartException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
+            values[string.Create(CultureInfo.InvariantCulture, $"{nameof(ProcessorOptions.Keys)}:{keyName}")] = reference;
         }
 
         if (parsed.GetValue(KafkaConfig) is { } file)

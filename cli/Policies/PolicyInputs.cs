@@ -53,10 +53,8 @@ internal sealed class PolicyInputs
         var keys = new KeyRing();
         foreach (string pair in parsed.GetValue(Key) ?? [])
         {
-            int equals = pair.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0) { throw new IOException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
-            string name = pair[..equals];
-            if (keys.Add(name, SecretReference.Read(pair[(equals + 1)..], $"key `{name}`")) is { } fault) { throw new IOException(fault); }
+            if (!SecretReference.TrySplit(pair, out string name, out string reference)) { throw new IOException("--key takes NAME=file:PATH or NAME=env:VARIABLE"); }
+            if (keys.Add(name, SecretReference.Read(reference, $"key `{name}`")) is { } fault) { throw new IOException(fault); }
         }
 
         return keys;

@@ -6,6 +6,15 @@ public static class SecretReference
     // A key or token is short; a larger file is the wrong file.
     private const int BytesMax = 65_536;
 
+    /// <summary>Takes `NAME=file:PATH` or `NAME=env:VARIABLE` apart. False for anything else, which must not be said again: it may be the secret.</summary>
+    public static bool TrySplit(string text, out string name, out string reference)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        name = equals > 0 ? text[..equals] : "";
+        reference = equals > 0 ? text[(equals + 1)..] : "";
+        return equals > 0 && (reference.StartsWith("file:", StringComparison.Ordinal) || reference.StartsWith("env:", StringComparison.Ordinal));
+    }
+
     /// <summary>Reads the bytes that a reference names.</summary>
     /// <param name="what">What it is for, as the message shall name it: <c>key `customer-key`</c>.</param>
     /// <exception cref="IOException">It cannot be read; the message names the reference and never the secret.</exception>

@@ -26,6 +26,9 @@ public sealed class TopicPlan
     private const int BrokerRecordBytes = 1_048_588;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
 
+    // Short: whoever waits for a broker looks again, and must hear soon when it is told to stop.
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(5);
+
     private readonly IReadOnlyList<BindingDocument> _bindings;
     private readonly IAdminClient _admin;
 
@@ -169,7 +172,7 @@ public sealed class TopicPlan
 
     private Dictionary<string, int> Existing()
     {
-        Metadata metadata = _admin.GetMetadata(Timeout);
+        Metadata metadata = _admin.GetMetadata(MetadataTimeout);
         return metadata.Topics.Where(topic => !topic.Error.IsError).ToDictionary(topic => topic.Topic, topic => topic.Partitions.Count, StringComparer.Ordinal);
     }
 

@@ -57,6 +57,7 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("--key", "customer-key=" + Secret)]
     [InlineData("--key", Secret)]
+    [InlineData("--key", Secret + "=")]
     [InlineData("--registry-password", Secret)]
     public async Task Run_SecretItself_IsRefusedAndNotRepeated(string option, string value)
     {
