@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using PolicyStreams.Processor.Holds;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Processor.Audit;
@@ -56,7 +57,7 @@ internal sealed class AuditChain(string ingressTopic, int partition) : IDisposab
         _json.WriteNumber("to", _now.Seq);
         _json.WriteString("root", rootText);
         _json.WriteString("previous", _now.Checkpoint);
-        _json.WriteString("time", InstantText.Of(time));
+        HoldJson.WriteInstant(_json, "time", time.ToUnixTimeMilliseconds());
         _json.WriteEndObject();
         _json.Flush();
         Span<byte> hash = stackalloc byte[32];
@@ -95,13 +96,4 @@ internal sealed class AuditChain(string ingressTopic, int partition) : IDisposab
 internal readonly record struct ChainState(long Seq, string Checkpoint, string Root, long From)
 {
     public static ChainState Start { get; } = new(0, "", "", 0);
-}
-
-/// <summary>Instants as every JSON of the system spells them: UTC, milliseconds, <c>2026-01-02T03:04:05.678Z</c>.</summary>
-internal static class InstantText
-{
-    public static string Of(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-
-    public static bool TryParse(string? text, out DateTimeOffset time) =>
-        DateTimeOffset.TryParseExact(text, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
 }

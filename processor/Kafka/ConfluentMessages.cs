@@ -51,8 +51,6 @@ internal static class HeaderNames
 {
     public const string Prefix = "ps-";
 
-    public static ReadOnlySpan<byte> PrefixUtf8 => "ps-"u8;
-
     /// <summary>The decision's id: on held and rejected records, and on governed ones unless the binding says <c>stamp: none</c>.</summary>
     public static ReadOnlySpan<byte> Decision => "ps-decision"u8;
 
@@ -73,7 +71,4 @@ internal static class HeaderNames
 
     /// <summary>HMAC by the hold key over id, key, headers, value, timestamp, and terms of a held record, base64url.</summary>
     public static ReadOnlySpan<byte> Hmac => "ps-hmac"u8;
-
-    /// <summary><c>1</c> on a held or rejected record whose value is sealed.</summary>
-    public static ReadOnlySpan<byte> Sealed => "ps-sealed"u8;
 }

@@ -28,7 +28,7 @@ internal sealed class HeldReader(Func<IConsumer<byte[]?, byte[]?>> makeConsumer,
             while (time.GetElapsedTime(start) < ReadTimeout)
             {
                 ConsumeResult<byte[]?, byte[]?>? result = _consumer!.Consume(TimeSpan.FromMilliseconds(100));
-                if (result is null) { continue; }
+                if (result is null || result.TopicPartition != _assigned) { continue; }
                 if (result.IsPartitionEOF)
                 {
                     // The end for a read-committed reader: what is not there by now was compacted away or never committed.

@@ -85,7 +85,6 @@ internal sealed partial class StreamThread : IDisposable
             {
                 // A fault of ours: its message may not be trusted to hold no payload, its type and place can.
                 Failed($"{e.GetType().Name} at {new StackTrace(e).GetFrame(0)?.GetMethod()?.Name ?? "unknown"}");
-                Debug.WriteLine(e);
             }
             finally
             {

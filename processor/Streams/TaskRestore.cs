@@ -13,7 +13,7 @@ namespace PolicyStreams.Processor.Streams;
 /// </summary>
 internal sealed class TaskRestore(TaskRunner runner, BindingTopics topics)
 {
-    private readonly Dictionary<string, (HoldState State, long Offset)> _states = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HoldState> _states = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _held = new(StringComparer.Ordinal);
     private TaskHead? _head;
 
@@ -79,7 +79,7 @@ internal sealed class TaskRestore(TaskRunner runner, BindingTopics topics)
 
         if (HoldState.TryParse(value, out string? error) is not { } state) { return $"the hold at {Position(record)} cannot be used: {error}"; }
         if (state.Id != id) { return $"the hold at {Position(record)} is under another hold's key"; }
-        _states[id] = (state, record.Offset.Value);
+        _states[id] = state;
         return null;
     }
 
@@ -143,9 +143,9 @@ internal sealed class TaskRestore(TaskRunner runner, BindingTopics topics)
         }
 
         StreamTask task = Runner.Task;
-        foreach ((string id, (HoldState state, long _)) in _states)
+        string prefix = $"{Runner.Ingress.Topic}-{Runner.Ingress.Partition.Value}-";
+        foreach ((string id, HoldState state) in _states)
         {
-            string prefix = $"{Runner.Ingress.Topic}-{Runner.Ingress.Partition.Value}-";
             if (!id.StartsWith(prefix, StringComparison.Ordinal) || !long.TryParse(id.AsSpan(prefix.Length), out long offset))
             {
                 return $"the state topic has a hold of another partition under {id.Length} characters of key";

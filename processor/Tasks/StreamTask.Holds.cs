@@ -253,6 +253,9 @@ internal sealed partial class StreamTask
             Statements = [],
         };
         SendHeldRecord(input, hold, verdict.Rules, verdict.Reasons);
+
+        // Announced first: the announcement takes a number of its own, and the id carries the decision's.
+        AnnouncePolicy(nowMs);
         WriteDecision(input, verdict, "reheld", string.Create(CultureInfo.InvariantCulture, $"/r-{_chain.NextSeq}"), nowMs, input.Value);
         WriteHold(hold, nowMs);
         _expiries.Enqueue(hold.State.Id, expires);
@@ -309,7 +312,7 @@ internal sealed partial class StreamTask
         _json.WriteNumber("seq", _chain.NextSeq);
         _json.WriteString("event", "approval");
         if (hold is not null) { _json.WriteString("outcome", "hold"); }
-        _json.WriteString("time", InstantText.Of(DateTimeOffset.FromUnixTimeMilliseconds(nowMs)));
+        HoldJson.WriteInstant(_json, "time", nowMs);
         _json.WriteString("policy", hold?.State.Policy ?? _binding.Policy.Document.Name);
         _json.WriteString("digest", hold?.State.Digest ?? _binding.Policy.Digest);
         if (statement is not null)

@@ -35,6 +35,9 @@ internal sealed partial class StreamTask : IDisposable
     private readonly AuditChain _chain;
     private readonly Utf8JsonWriter _json = new(Stream.Null);
 
+    // `raw.payments-0-`: what every id of the task's records begins with, spelled once.
+    private readonly byte[] _idPrefix;
+
     private BindingTopics _topics;
     private CompiledBinding _binding;
     private TaskPosition _committed;
@@ -49,6 +52,7 @@ internal sealed partial class StreamTask : IDisposable
         Partition = partition;
         TopicId = topicId;
         _chain = new AuditChain(_topics.Ingress, partition);
+        _idPrefix = DigestText.Utf8(string.Create(CultureInfo.InvariantCulture, $"{_topics.Ingress}-{partition}-"));
     }
 
     public string IngressTopic => _topics.Ingress;
@@ -203,7 +207,7 @@ internal sealed partial class StreamTask : IDisposable
         _json.WriteString("id", id);
         _json.WriteNumber("seq", _chain.NextSeq);
         _json.WriteString("event", "adopted");
-        _json.WriteString("time", InstantText.Of(DateTimeOffset.FromUnixTimeMilliseconds(nowMs)));
+        HoldJson.WriteInstant(_json, "time", nowMs);
         _json.WriteNumber("ingress", _now.NextIngress);
         _json.WriteNumber("approvals", _now.NextApprovals);
         _json.WriteString("topic_id", TopicId);
@@ -270,7 +274,7 @@ internal sealed partial class StreamTask : IDisposable
         _json.WriteString("id", "policy/" + policy.Digest);
         _json.WriteNumber("seq", _chain.NextSeq);
         _json.WriteString("event", "policy");
-        _json.WriteString("time", InstantText.Of(DateTimeOffset.FromUnixTimeMilliseconds(nowMs)));
+        HoldJson.WriteInstant(_json, "time", nowMs);
         _json.WriteString("policy", policy.Document.Name);
         _json.WriteString("digest", policy.Digest);
         _json.WriteString("canonical", policy.CanonicalDigest);
@@ -320,10 +324,7 @@ internal sealed partial class StreamTask : IDisposable
     {
         ByteBuffer key = _context.Key;
         key.Clear();
-        AppendText(key, _topics.Ingress);
-        key.Append((byte)'-');
-        AppendNumber(key, Partition);
-        key.Append((byte)'-');
+        key.Append(_idPrefix);
         AppendNumber(key, offset);
         AppendText(key, suffix);
     }

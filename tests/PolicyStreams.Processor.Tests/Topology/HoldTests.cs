@@ -205,10 +205,26 @@ public sealed class HoldTests : IDisposable
         Assert.Equal(1, again.Reheld);
         Assert.Empty(again.Statements);
         Assert.Equal(["board"], again.Terms.Single().Approvers);
-        Assert.Single(_driver.Decisions("reheld"));
+        JsonElement reheld = Assert.Single(_driver.Decisions("reheld"));
+        Assert.Equal($"{Id}/r-{reheld.GetProperty("seq").GetInt64()}", reheld.GetProperty("id").GetString());
 
         _driver.PipeStatement(Payments.Ingress, Id, Payments.Statement(_signer, again, "cy", group: "board"));
         Assert.Single(_driver.Decisions("released"));
+    }
+
+    [Fact]
+    public void Expiry_ThatAllows_WhenThePolicyOfNowHoldsForOthers_HoldsAgainUnderItsDecisionsNumber()
+    {
+        string allows = Payments.Rules.Replace("on_expiry: deny", "on_expiry: allow", StringComparison.Ordinal);
+        using var driver = new TopologyDriver(Payments.Policy(allows), _clock, new DriverKeys(Payments.AuditKey, Payments.HoldKey, _verifier));
+        driver.Pipe(Payments.Ingress, null, _value);
+        driver.UsePolicy(Payments.Policy(allows.Replace("approvers: [risk]", "approvers: [board]", StringComparison.Ordinal)));
+        _clock.Advance(TimeSpan.FromHours(2));
+        driver.Punctuate();
+
+        JsonElement reheld = Assert.Single(driver.Decisions("reheld"));
+        Assert.Equal($"{Id}/r-{reheld.GetProperty("seq").GetInt64()}", reheld.GetProperty("id").GetString());
+        Assert.Empty(driver.Read("governed.payments"));
     }
 
     [Fact]
