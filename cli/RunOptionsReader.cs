@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Rules;
 
 namespace PolicyStreams.Cli;
 
@@ -42,8 +43,7 @@ internal static class RunOptionsReader
             string? known = Names.FirstOrDefault(name => string.Equals(name, child.Key, StringComparison.OrdinalIgnoreCase));
             if (known is null)
             {
-                string? near = Names.MinBy(name => Distance(name, Camel(child.Key)));
-                throw new StartException($"configuration key `{ProcessorOptions.Section}:{child.Key}` does not exist{(near is null ? "" : $"; did you mean `{near}`?")}");
+                throw new StartException($"configuration key `{ProcessorOptions.Section}:{child.Key}` does not exist; {NearestName.Help(Camel(child.Key), Names, "keys here")}");
             }
 
             bool dictionary = Dictionaries.Contains(known, StringComparer.OrdinalIgnoreCase);
@@ -137,21 +137,4 @@ internal static class RunOptionsReader
     private static string Camel(string name) => name.Length == 0 ? name : char.ToLowerInvariant(name[0]) + name[1..];
 
     private static string Kebab(string name) => string.Concat(name.Select(c => char.IsUpper(c) ? "-" + char.ToLowerInvariant(c) : c.ToString()));
-
-    private static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int next = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                (diagonal, row[j]) = (row[j], next);
-            }
-        }
-
-        return row[b.Length];
-    }
 }

@@ -15,7 +15,8 @@ internal static class LintCommand
         var inputs = new PolicyInputs();
         var path = new Argument<string>("path") { Description = "Folder of *.policy.yaml files, or one file", HelpName = "PATH" };
         var strict = new Option<bool>("--strict") { Description = "Warnings fail too" };
-        var command = new Command("lint", "Check policies against their schemas: every mistake at once, as file:line:column") { path, strict };
+        var conventions = new Option<string>("--conventions") { Description = "A platform team's Conventions document [default: the *.conventions.yaml files in the folder]", HelpName = "FILE" };
+        var command = new Command("lint", "Check policies against their schemas: every mistake at once, as file:line:column") { path, strict, conventions };
         inputs.AddRegistryTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -23,7 +24,14 @@ internal static class LintCommand
             {
                 IReadOnlyList<PolicyFile> files = PolicyFolder.Read(parsed.GetValue(path)!);
                 using RegistryClient? registry = inputs.Client(parsed);
-                IReadOnlyList<Diagnostic> diagnostics = await LintAsync(files, registry, cancellationToken).ConfigureAwait(false);
+                var diagnostics = new List<Diagnostic>();
+                List<ConventionsDocument> permitted = [];
+                foreach (PolicyFile file in Conventions(parsed.GetValue(path)!, parsed.GetValue(conventions)))
+                {
+                    if (ConventionsDocument.Read(file, diagnostics) is { } document) { permitted.Add(document); }
+                }
+
+                diagnostics.AddRange(await LintAsync(files, permitted, registry, cancellationToken).ConfigureAwait(false));
                 return Say(diagnostics, parsed.GetValue(strict), files.Count);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or StartException)
@@ -34,22 +42,34 @@ internal static class LintCommand
         return command;
     }
 
-    private static async Task<IReadOnlyList<Diagnostic>> LintAsync(IReadOnlyList<PolicyFile> files, ISchemaRegistry? registry, CancellationToken cancellationToken)
+    private static IReadOnlyList<PolicyFile> Conventions(string path, string? named)
+    {
+        if (named is not null) { return [PolicyInputs.Read(named)]; }
+        string folder = File.Exists(path) ? PolicyInputs.FolderOf(path) : path;
+        return [.. Directory.EnumerateFiles(folder, "*.conventions.y*ml", File.Exists(path) ? SearchOption.TopDirectoryOnly : SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(PolicyInputs.Read)];
+    }
+
+    private static async Task<IReadOnlyList<Diagnostic>> LintAsync(
+        IReadOnlyList<PolicyFile> files, IReadOnlyList<ConventionsDocument> conventions, ISchemaRegistry? registry, CancellationToken cancellationToken)
     {
         // The linter is pure: what it may ask for is fetched first.
         var fetched = new Dictionary<string, (IReadOnlyDictionary<string, SubjectSchemas> Schemas, List<Diagnostic> Said)>(StringComparer.Ordinal);
-        foreach (PolicyDocument policy in PolicySet.Load(files).Set?.Policies ?? [])
+        foreach (PolicyDocument policy in PolicySet.Load(files).Documents)
         {
             var said = new List<Diagnostic>();
             fetched[policy.Path] = (await PolicyInputs.SchemasAsync(policy, registry, said, cancellationToken).ConfigureAwait(false), said);
         }
 
-        return PolicyLinter.Lint(files, (policy, diagnostics) =>
-        {
-            (IReadOnlyDictionary<string, SubjectSchemas> schemas, List<Diagnostic> said) = fetched[policy.Path];
-            foreach (Diagnostic diagnostic in said) { diagnostics.Add(diagnostic); }
-            return schemas;
-        });
+        return PolicyLinter.Lint(
+            files,
+            (policy, diagnostics) =>
+            {
+                (IReadOnlyDictionary<string, SubjectSchemas> schemas, List<Diagnostic> said) = fetched[policy.Path];
+                foreach (Diagnostic diagnostic in said) { diagnostics.Add(diagnostic); }
+                return schemas;
+            },
+            conventions: conventions,
+            more: documents => RuntimeSupport.Check(documents, Severity.Warning));
     }
 
     private static int Say(IReadOnlyList<Diagnostic> diagnostics, bool strict, int files)

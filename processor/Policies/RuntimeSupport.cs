@@ -7,31 +7,40 @@ namespace PolicyStreams.Processor.Policies;
 /// </summary>
 internal static class RuntimeSupport
 {
-    public static IReadOnlyList<Diagnostic> Check(PolicySet set)
+    public static IReadOnlyList<Diagnostic> Check(PolicySet set) => Check(set.Policies, Severity.Error);
+
+    /// <param name="severity">An error where the policies are to run; lint, which also looks at policies for later, warns.</param>
+    public static IReadOnlyList<Diagnostic> Check(IReadOnlyList<PolicyDocument> policies, Severity severity)
     {
         var found = new List<Diagnostic>();
-        foreach (PolicyDocument policy in set.Policies)
+        foreach (PolicyDocument policy in policies)
         {
             foreach (BindingDocument binding in policy.Bindings)
             {
                 if (binding.Identity is IdentityKind.Jws or IdentityKind.Oidc)
                 {
-                    Add($"`identity: {(binding.Identity == IdentityKind.Jws ? "jws" : "oidc")}` of binding `{binding.Name}`", "use `identity: { topic: … }` with an ACL that keeps other producers out");
+                    Add(binding.PlaceOf("identity"), $"`identity: {(binding.Identity == IdentityKind.Jws ? "jws" : "oidc")}` of binding `{binding.Name}`", "use `identity: { topic: … }` with an ACL that keeps other producers out");
                 }
 
-                if (binding.Seal is not null) { Add($"`seal` of binding `{binding.Name}`", "leave it out, and keep held and rejected topics readable by their owners alone"); }
-                if (binding.TombstoneTerms is { } terms) { CheckTerms(terms); }
-                if (binding.KeyFormat == KeyFormat.Avro && binding.Subject is not null) { Add($"`key_format: avro` of binding `{binding.Name}`", "use `bytes`, or `string` where keys are text"); }
+                if (binding.Seal is not null) { Add(binding.PlaceOf("seal"), $"`seal` of binding `{binding.Name}`", "leave it out, and keep held and rejected topics readable by their owners alone"); }
+                if (binding.TombstoneTerms is { } terms) { CheckTerms(terms, binding.PlaceOf("tombstones", "hold", "scope")); }
+                if (binding.KeyFormat == KeyFormat.Avro && binding.Subject is not null) { Add(binding.PlaceOf("key_format"), $"`key_format: avro` of binding `{binding.Name}`", "use `bytes`, or `string` where keys are text"); }
             }
 
-            foreach (HoldTerms terms in policy.Rules.Select(rule => rule.Hold).Append(policy.OnError).Append(policy.OnSchemaMismatch).OfType<HoldTerms>()) { CheckTerms(terms); }
-
-            void CheckTerms(HoldTerms terms)
+            foreach (RuleDocument rule in policy.Rules)
             {
-                if (terms.Scope == HoldScope.Key) { Add($"`scope: key` of `{terms.Rule}`", "leave it out: only the record itself is then held"); }
+                if (rule.Hold is { } terms) { CheckTerms(terms, rule.PlaceOf("hold", "scope")); }
             }
 
-            void Add(string what, string help) => found.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.NotRunYet, Severity.Error, $"{what} is not run by this version", help));
+            if (policy.OnError is { } onError) { CheckTerms(onError, policy.PlaceOf("on_error", "hold", "scope")); }
+            if (policy.OnSchemaMismatch is { } onMismatch) { CheckTerms(onMismatch, policy.PlaceOf("on_schema_mismatch", "hold", "scope")); }
+
+            void CheckTerms(HoldTerms terms, (int, int) place)
+            {
+                if (terms.Scope == HoldScope.Key) { Add(place, $"`scope: key` of `{terms.Rule}`", "leave it out: only the record itself is then held"); }
+            }
+
+            void Add((int Line, int Column) place, string what, string help) => found.Add(new Diagnostic(policy.Path, place.Line, place.Column, DiagnosticCodes.NotRunYet, severity, $"{what} is not run by this version", help));
         }
 
         return found;

@@ -10,30 +10,40 @@ public static class PolicyLinter
     /// <param name="files">All policy files of it.</param>
     /// <param name="schemas">Gives the schemas of a policy's bindings, adding diagnostics for what is missing. Null checks the documents alone.</param>
     /// <param name="keys">Null takes every key that a policy names as supplied: lint runs where keys are not.</param>
-    /// <returns>In the order of files and lines.</returns>
+    /// <param name="conventions">What a platform team permits; null permits nothing beyond what is legal everywhere.</param>
+    /// <param name="more">Further checks of what could be read of the files: what the host knows and this library does not.</param>
+    /// <returns>In the order of files and lines. Mistakes of one kind hide none of another: what can be read of a file that has errors is checked all the same.</returns>
     public static IReadOnlyList<Diagnostic> Lint(
-        IReadOnlyList<PolicyFile> files, Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas, KeyRing? keys = null)
+        IReadOnlyList<PolicyFile> files,
+        Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas,
+        KeyRing? keys = null,
+        IReadOnlyList<ConventionsDocument>? conventions = null,
+        Func<IReadOnlyList<PolicyDocument>, IReadOnlyList<Diagnostic>>? more = null)
     {
         PolicyLoad load = PolicySet.Load(files);
         var all = new List<Diagnostic>(load.Diagnostics);
-        if (load.Set is null) { return all; }
-        foreach (PolicyDocument policy in load.Set.Policies)
+        foreach (PolicyDocument policy in load.Documents)
         {
             var bag = new DiagnosticBag(policy.Path);
-            CheckDocument(policy, bag);
+            CheckDocument(policy, conventions ?? [], bag);
             all.AddRange(bag.ToList());
             if (schemas is null)
             {
-                CheckSyntax(policy, all);
+                CheckSyntax(policy, policy.Rules, all);
                 continue;
             }
 
             var said = new List<Diagnostic>();
             IReadOnlyDictionary<string, SubjectSchemas> subjects = schemas(policy, said);
-            if (!said.Exists(diagnostic => diagnostic.Severity == Severity.Error)) { CompiledPolicy.Compile(policy, subjects, keys ?? Stand(policy), said); }
+
+            // A binding without its schema keeps no other from being checked; of rules that are then checked nowhere at least the syntax is.
+            string[] typed = [.. policy.Bindings.Select(binding => binding.Name).Where(subjects.ContainsKey)];
+            CompiledPolicy.Compile(policy.Only(typed), subjects, keys ?? Stand(policy), said);
+            CheckSyntax(policy, [.. policy.Rules.Where(rule => !typed.Any(rule.AppliesTo))], all);
             all.AddRange(said);
         }
 
+        if (more is not null) { all.AddRange(more(load.Documents)); }
         return [.. all.Distinct().OrderBy(diagnostic => diagnostic.File, StringComparer.Ordinal).ThenBy(diagnostic => diagnostic.Line).ThenBy(diagnostic => diagnostic.Column)];
     }
 
@@ -45,10 +55,10 @@ public static class PolicyLinter
         return keys;
     }
 
-    private static void CheckSyntax(PolicyDocument policy, List<Diagnostic> all)
+    private static void CheckSyntax(PolicyDocument policy, IReadOnlyList<RuleDocument> rules, List<Diagnostic> all)
     {
         var bag = new DiagnosticBag(policy.Path);
-        foreach (RuleDocument rule in policy.Rules)
+        foreach (RuleDocument rule in rules)
         {
             if (rule.When is null) { continue; }
             var found = new List<CelDiagnostic>();
@@ -56,23 +66,26 @@ public static class PolicyLinter
             foreach (CelDiagnostic one in found)
             {
                 (int line, int column) = rule.WhenNode!.Locate(one.Line, one.Column);
-                bag.Add(line, column, DiagnosticCodes.ConditionSyntax, Severity.Error, $"{one.Message} in rule `{rule.Id}`", one.Help);
+                bag.Add(line, column, DiagnosticCodes.ConditionSyntax, Severity.Error, $"{one.Message} in {rule.Named}", one.Help);
             }
         }
 
         all.AddRange(bag.ToList());
     }
 
-    private static void CheckDocument(PolicyDocument policy, DiagnosticBag bag)
+    private static void CheckDocument(PolicyDocument policy, IReadOnlyList<ConventionsDocument> conventions, DiagnosticBag bag)
     {
-        if (policy.Rules.Count == 0) { bag.Warning(policy.NameNode, DiagnosticCodes.NoRules, $"policy `{policy.Name}` has no rules: every readable record is allowed"); }
+        // What is missing may be what the mistakes took away.
+        bool whole = !policy.HasErrors;
+        if (whole && policy.Rules.Count == 0) { bag.Warning(policy.NameNode, DiagnosticCodes.NoRules, $"policy `{policy.Name}` has no rules: every readable record is allowed"); }
         var tags = new Dictionary<string, RuleDocument>(StringComparer.Ordinal);
         for (int i = 0; i < policy.Rules.Count; i++)
         {
             RuleDocument rule = policy.Rules[i];
-            if (!policy.Bindings.Any(binding => rule.AppliesTo(binding.Name))) { bag.Warning(rule.Node, DiagnosticCodes.RuleWithoutBinding, $"rule `{rule.Id}` applies to no binding"); }
+            if (rule.Incomplete) { continue; }
+            if (whole && !policy.Bindings.Any(binding => rule.AppliesTo(binding.Name))) { bag.Warning(rule.Node, DiagnosticCodes.RuleWithoutBinding, $"rule `{rule.Id}` applies to no binding"); }
             if (rule is { Effect: Effect.Deny, When: null, Shadow: false }) { bag.Warning(rule.EffectNode, DiagnosticCodes.AlwaysDenies, $"rule `{rule.Id}` denies every record", "give it a condition: when: …"); }
-            if (rule.Hold is { OnExpiry: OnExpiry.Allow }) { Expiry(rule.EffectNode.Find("on_expiry") ?? rule.EffectNode, $"rule `{rule.Id}`", bag); }
+            if (rule.Hold is { OnExpiry: OnExpiry.Allow }) { Expiry(rule.PlaceOf("hold", "on_expiry"), $"rule `{rule.Id}`"); }
             foreach (KeyValuePair<string, string> tag in rule.Tags)
             {
                 if (!tags.TryAdd(tag.Key, rule)) { bag.Warning(rule.EffectNode, DiagnosticCodes.TagTwice, $"rule `{rule.Id}` sets tag `{tag.Key}`, which rule `{tags[tag.Key].Id}` sets too", "where both fire, the first one's value holds"); }
@@ -81,20 +94,26 @@ public static class PolicyLinter
             if (rule.Mask?.Path is not null && !rule.Shadow) { CheckMasks(policy, i, rule, bag); }
         }
 
-        if (policy.OnError is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.NameNode, "`on_error`", bag); }
-        if (policy.OnSchemaMismatch is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.NameNode, "`on_schema_mismatch`", bag); }
+        if (policy.OnError is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.PlaceOf("on_error", "hold", "on_expiry"), "`on_error`"); }
+        if (policy.OnSchemaMismatch is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.PlaceOf("on_schema_mismatch", "hold", "on_expiry"), "`on_schema_mismatch`"); }
         foreach (BindingDocument binding in policy.Bindings)
         {
-            if (binding.TombstoneTerms is { OnExpiry: OnExpiry.Allow }) { Expiry(binding.Node, $"`tombstones` of binding `{binding.Name}`", bag); }
-            foreach (string route in binding.Topics.Routes)
+            if (binding.TombstoneTerms is { OnExpiry: OnExpiry.Allow }) { Expiry(binding.PlaceOf("tombstones", "hold", "on_expiry"), $"`tombstones` of binding `{binding.Name}`"); }
+            foreach (string route in whole ? binding.Topics.Routes : [])
             {
-                if (!policy.Rules.Any(rule => rule.RouteTo == route && rule.AppliesTo(binding.Name))) { bag.Warning(binding.Node, DiagnosticCodes.RouteNeverUsed, $"no rule of binding `{binding.Name}` routes to `{route}`"); }
+                if (!policy.Rules.Any(rule => rule.RouteTo == route && rule.AppliesTo(binding.Name))) { bag.Warning(RouteNode(binding, route), DiagnosticCodes.RouteNeverUsed, $"no rule of binding `{binding.Name}` routes to `{route}`"); }
             }
+        }
+
+        void Expiry((int Line, int Column) place, string what)
+        {
+            if (conventions.Any(document => document.PermitsExpiryAllow(policy.Name))) { return; }
+            bag.Add(place.Line, place.Column, DiagnosticCodes.ExpiryAllows, Severity.Error, $"the hold of {what} lets the record through when nobody decides", "write on_expiry: deny, or have a Conventions document permit it");
         }
     }
 
-    private static void Expiry(Yaml.YamlNode at, string what, DiagnosticBag bag) =>
-        bag.Error(at, DiagnosticCodes.ExpiryAllows, $"the hold of {what} lets the record through when nobody decides", "write on_expiry: deny");
+    private static Yaml.YamlNode RouteNode(BindingDocument binding, string route) =>
+        binding.Whole.Find("topics")?.Find("routes")?.Items.FirstOrDefault(item => item.Text == route) ?? binding.Node;
 
     private static void CheckMasks(PolicyDocument policy, int index, RuleDocument rule, DiagnosticBag bag)
     {

@@ -31,7 +31,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             if (!rule.AppliesTo(binding.Name)) { continue; }
             var compiled = new CompiledRule { Document = rule, Index = rules.Count, When = Condition(compiler, rule) };
             rules.Add(compiled);
-            if (rule.Mask is { } mask) { Select(compiled, mask, type, keySchema); }
+            if (rule.Mask is { } mask && !binding.Untyped) { Select(compiled, mask, type, keySchema); }
         }
 
         CheckKeyNames();
@@ -116,7 +116,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         {
             foreach (CelDiagnostic one in condition.Notes) { Say(one, rule, Severity.Warning); }
         }
-        else if (found.Count == 0) { bag.Error(rule.WhenNode!, DiagnosticCodes.ConditionOther, $"the condition of rule `{rule.Id}` cannot be used"); }
+        else if (found.Count == 0) { bag.Error(rule.WhenNode!, DiagnosticCodes.ConditionOther, $"the condition of {rule.Named} cannot be used"); }
 
         return condition;
     }
@@ -124,7 +124,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
     private void Say(CelDiagnostic one, RuleDocument rule, Severity severity)
     {
         (int line, int column) = rule.WhenNode!.Locate(one.Line, one.Column);
-        string where = one.Code == CelCodes.UnknownField ? $" in rule `{rule.Id}` ({SubjectName()})" : $" in rule `{rule.Id}`";
+        string where = one.Code == CelCodes.UnknownField ? $" in {rule.Named} ({SubjectName()})" : $" in {rule.Named}";
         bag.Add(line, column, CodeOf(one.Code), severity, one.Message + where, one.Help);
     }
 
@@ -148,7 +148,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
 
     private void Select(CompiledRule rule, MaskDocument mask, SchemaType type, RecordSchema? keySchema)
     {
-        string what = $"rule `{rule.Document.Id}`";
+        string what = rule.Document.Named;
         if (mask.Tag is { } tag)
         {
             SelectTag(rule, mask, tag, what, type);

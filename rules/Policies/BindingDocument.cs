@@ -66,7 +66,17 @@ public sealed class BindingDocument
     /// <summary>Most headers of a record.</summary>
     public int HeadersMax { get; init; } = 64;
 
+    /// <summary>The name, which stands for the binding in what is said of it.</summary>
     internal YamlNode Node { get; init; } = null!;
+
+    /// <summary>The whole binding.</summary>
+    internal YamlNode Whole { get; init; } = null!;
+
+    /// <summary>True where the format is not known, so that nothing can be typed.</summary>
+    internal bool Untyped { get; init; }
+
+    /// <summary>Where a setting of the binding stands in its file: <c>identity</c>, <c>oidc</c>. The deepest of the keys that is there.</summary>
+    public (int Line, int Column) PlaceOf(params ReadOnlySpan<string> keys) => Whole.PlaceOf(keys);
 
     /// <summary>Topics that hold this binding's own bookkeeping, with their roles.</summary>
     internal IEnumerable<(string Role, string Topic)> OwnTopics() =>

@@ -50,10 +50,12 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
         {
             Name = name,
             PolicyName = policy,
-            Format = format < 0 ? SchemaFormat.Avro : (SchemaFormat)format,
+            // Values of an unknown format could be anything: nothing is said of their fields.
+            Format = format < 0 ? SchemaFormat.Json : (SchemaFormat)format,
+            Untyped = format < 0,
             Framing = framing,
-            Subject = subject,
-            SchemaFile = schemaFile,
+            Subject = format < 0 ? null : subject,
+            SchemaFile = format < 0 ? null : schemaFile,
             KeyFormat = keyFormat < 0 ? KeyFormat.Bytes : (KeyFormat)keyFormat,
             Identity = identity,
             TopicPrincipal = principal,
@@ -70,6 +72,7 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
             RecordBytesMax = recordBytesMax,
             HeadersMax = headersMax,
             Node = section.Find("name") ?? node,
+            Whole = node,
         };
     }
 

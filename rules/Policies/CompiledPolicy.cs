@@ -19,12 +19,12 @@ public sealed class CompiledPolicy
     /// <summary>Checks a policy against its bindings' schemas, and compiles it.</summary>
     /// <param name="subjects">By binding name; one for each binding. A binding with <c>key_format: avro</c> has its key's subject under <c>NAME/key</c>.</param>
     /// <param name="keys">Supplied by the host; a name that is missing is a diagnostic.</param>
-    /// <returns>Null where a diagnostic of severity error was added.</returns>
+    /// <returns>Null where a diagnostic of severity error was added, or the document's own file had one.</returns>
     public static CompiledPolicy? Compile(PolicyDocument document, IReadOnlyDictionary<string, SubjectSchemas> subjects, KeyRing keys, ICollection<Diagnostic> diagnostics)
     {
         var bag = new DiagnosticBag(document.Path);
         CompiledPolicy? policy = new PolicyCompiler(document, subjects, keys, bag).Compile();
         foreach (Diagnostic diagnostic in bag.ToList()) { diagnostics.Add(diagnostic); }
-        return bag.ErrorCount > 0 ? null : policy;
+        return bag.ErrorCount > 0 || document.HasErrors ? null : policy;
     }
 }

@@ -14,7 +14,7 @@ internal sealed class DocumentReader(DiagnosticBag bag)
     {
         if (YamlReader.Read(text, bag) is not { } root) { return null; }
         var section = new Section(root, bag, "the policy", ["apiVersion", "kind", "metadata", "mode", "bindings", "limits", "on_error", "on_schema_mismatch", "rules"]);
-        if (root.Kind != YamlKind.Mapping || !IsPolicy(section)) { return null; }
+        if (root.Kind != YamlKind.Mapping || !IsKind(section, "Policy", bag)) { return null; }
 
         string name = "", owner = "", description = "";
         YamlNode nameNode = root;
@@ -42,13 +42,14 @@ internal sealed class DocumentReader(DiagnosticBag bag)
         var reader = new BindingReader(bag, name, rules, recordBytesMax, headersMax, onError ?? onMismatch);
         IReadOnlyList<BindingDocument> bindings = Bindings(section, reader);
         CheckRoutes(rules, bindings);
-        return name.Length == 0 ? null : new PolicyDocument
+        return new PolicyDocument
         {
             Path = bag.File,
             Name = name,
             Owner = owner,
             Description = description,
             NameNode = nameNode,
+            Root = root,
             Bindings = bindings,
             Rules = rules,
             Shadow = shadow,
@@ -69,8 +70,8 @@ internal sealed class DocumentReader(DiagnosticBag bag)
             foreach (YamlNode item in list.Items)
             {
                 if (ruleReader.Read(item) is not { } rule) { continue; }
-                if (ids.Add(rule.Id)) { all.Add(rule); }
-                else { bag.Error(item.Find("id") ?? item, DiagnosticCodes.DuplicateName, $"rule `{rule.Id}` comes twice"); }
+                all.Add(rule);
+                if (rule.Id.Length > 0 && !ids.Add(rule.Id)) { bag.Error(item.Find("id") ?? item, DiagnosticCodes.DuplicateName, $"rule `{rule.Id}` comes twice"); }
             }
 
             return all;
@@ -93,7 +94,8 @@ internal sealed class DocumentReader(DiagnosticBag bag)
         }
     }
 
-    private bool IsPolicy(Section section)
+    /// <summary>True where the document is of this version and kind, as far as it says so.</summary>
+    public static bool IsKind(Section section, string kindWanted, DiagnosticBag bag)
     {
         YamlNode? version = section.Require("apiVersion"), kind = section.Require("kind");
         if (version is not null && version.Text != ApiVersion)
@@ -102,8 +104,8 @@ internal sealed class DocumentReader(DiagnosticBag bag)
             return false;
         }
 
-        if (kind is null || kind.Text == "Policy") { return true; }
-        bag.Error(kind, DiagnosticCodes.UnknownKind, $"unknown `kind: {YamlReader.Shown(kind.Text)}`", NearestName.Help(kind.Text, ["Policy"], "kinds"));
+        if (kind is null || kind.Text == kindWanted) { return true; }
+        bag.Error(kind, DiagnosticCodes.UnknownKind, $"unknown `kind: {YamlReader.Shown(kind.Text)}`", NearestName.Help(kind.Text, [kindWanted], "kinds"));
         return false;
     }
 

@@ -31,21 +31,34 @@ public sealed class PolicyDocument
 
     internal YamlNode NameNode { get; init; } = null!;
 
+    /// <summary>The whole document.</summary>
+    internal YamlNode Root { get; init; } = null!;
+
+    /// <summary>True where the file, or one beside it, has mistakes: the document is there to be checked, and never compiles.</summary>
+    internal bool HasErrors { get; set; }
+
+    /// <summary>Where a setting of the policy stands in its file: <c>on_error</c>, <c>hold</c>, <c>scope</c>. The deepest of the keys that is there.</summary>
+    public (int Line, int Column) PlaceOf(params ReadOnlySpan<string> keys) => Root.PlaceOf(keys);
+
     /// <summary>The same policy with one of its bindings: for judging records of that one offline. Its digest is another.</summary>
-    public PolicyDocument Only(string binding) => new()
+    public PolicyDocument Only(string binding) => Only([binding]);
+
+    internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => new()
     {
         Path = Path,
         Name = Name,
         Owner = Owner,
         Description = Description,
-        Bindings = [.. Bindings.Where(one => one.Name == binding)],
-        Rules = [.. Rules.Where(rule => rule.AppliesTo(binding))],
+        Bindings = [.. Bindings.Where(one => bindings.Contains(one.Name))],
+        Rules = [.. Rules.Where(rule => bindings.Any(rule.AppliesTo))],
         Shadow = Shadow,
         RecordBytesMax = RecordBytesMax,
         HeadersMax = HeadersMax,
         OnError = OnError,
         OnSchemaMismatch = OnSchemaMismatch,
         NameNode = NameNode,
+        Root = Root,
+        HasErrors = HasErrors,
     };
 
     /// <summary>The binding of this name, or null.</summary>

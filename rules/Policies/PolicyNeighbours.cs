@@ -12,7 +12,7 @@ internal static class PolicyNeighbours
         foreach (PolicyDocument policy in policies)
         {
             DiagnosticBag bag = bags.First(b => b.File == policy.Path);
-            if (!names.TryAdd(policy.Name, policy))
+            if (policy.Name.Length > 0 && !names.TryAdd(policy.Name, policy))
             {
                 bag.Error(policy.NameNode, DiagnosticCodes.DuplicateName, $"policy `{policy.Name}` is in `{names[policy.Name].Path}` too");
             }

@@ -1,7 +1,11 @@
 namespace PolicyStreams.Rules;
 
 /// <summary>What came of loading policy files: every diagnostic, and the set where none is an error.</summary>
-public sealed record PolicyLoad(IReadOnlyList<Diagnostic> Diagnostics, PolicySet? Set);
+public sealed record PolicyLoad(IReadOnlyList<Diagnostic> Diagnostics, PolicySet? Set)
+{
+    /// <summary>What could be read of each file, in the order of files. Where <see cref="Set"/> is null these are for checks alone: none of them compiles.</summary>
+    public IReadOnlyList<PolicyDocument> Documents { get; init; } = [];
+}
 
 /// <summary>All policies of a folder, parsed and checked as far as that goes without schemas. Immutable.</summary>
 public sealed class PolicySet
@@ -32,6 +36,8 @@ public sealed class PolicySet
 
         PolicyNeighbours.Check(policies, bags);
         foreach (DiagnosticBag bag in bags) { diagnostics.AddRange(bag.ToList()); }
-        return new PolicyLoad(diagnostics, bags.Any(bag => bag.ErrorCount > 0) ? null : new PolicySet(policies));
+        bool bad = bags.Any(bag => bag.ErrorCount > 0);
+        foreach (PolicyDocument policy in policies) { policy.HasErrors = bad; }
+        return new PolicyLoad(diagnostics, bad ? null : new PolicySet(policies)) { Documents = policies };
     }
 }

@@ -42,6 +42,15 @@ public sealed class RuleDocument
 
     internal YamlNode EffectNode { get; init; } = null!;
 
+    /// <summary>True where the rule has mistakes: it is there for what else can be said of it, and never run.</summary>
+    internal bool Incomplete { get; init; }
+
+    /// <summary>As diagnostics name it.</summary>
+    internal string Named => Id.Length > 0 ? $"rule `{Id}`" : $"the rule in line {Node.Line}";
+
+    /// <summary>Where a setting of the rule stands in its file: <c>hold</c>, <c>scope</c>. The deepest of the keys that is there.</summary>
+    public (int Line, int Column) PlaceOf(params ReadOnlySpan<string> keys) => Node.PlaceOf(keys);
+
     /// <summary>True where the rule applies to the binding.</summary>
     public bool AppliesTo(string binding) => Bindings is null || Bindings.Contains(binding);
 }

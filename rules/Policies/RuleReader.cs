@@ -31,7 +31,7 @@ internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnly
         if (effects.Count != 1)
         {
             bag.Error(effects.Count == 0 ? node : effects[1].Key, DiagnosticCodes.EffectCount, effects.Count == 0 ? $"{what} has no effect" : $"{what} has more than one effect", "a rule has exactly one of deny, hold, mask, route, tag");
-            return null;
+            return new RuleDocument { Id = id ?? "", When = when, Effect = Effect.Deny, Bindings = applies, Incomplete = true, Node = node, WhenNode = whenNode, EffectNode = node };
         }
 
         YamlNode effectNode = effects[0].Value;
@@ -64,9 +64,10 @@ internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnly
         }
 
         bool complete = effect switch { Effect.Hold => hold is not null, Effect.Mask => mask is not null, Effect.Route => route is not null, Effect.Tag => tags.Count > 0, _ => true };
-        return id is null || !complete ? null : new RuleDocument
+        return new RuleDocument
         {
-            Id = id,
+            Id = id ?? "",
+            Incomplete = id is null || !complete,
             When = when,
             Effect = effect,
             Shadow = shadow,

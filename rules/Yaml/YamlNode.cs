@@ -44,6 +44,19 @@ internal sealed class YamlNode
         return null;
     }
 
+    /// <summary>Where the value under these keys stands, one below the other; the deepest that is there where not all are.</summary>
+    public (int Line, int Column) PlaceOf(ReadOnlySpan<string> keys)
+    {
+        YamlNode at = this;
+        foreach (string key in keys)
+        {
+            if (at.Find(key) is not { } below) { break; }
+            at = below;
+        }
+
+        return (at.Line, at.Column);
+    }
+
     /// <summary>Where a position inside the scalar's text (line and column from 1) stands in the file, as exactly as the style allows.</summary>
     public (int Line, int Column) Locate(int line, int column)
     {

@@ -43,6 +43,42 @@ public sealed partial class PolicyCommandsTests : IDisposable
         Assert.Contains("did you mean `keep_last`?", ran.Output);
     }
 
+    [Fact]
+    public async Task Lint_WhatThisVersionDoesNotRun_IsAWarningAtItsPlace()
+    {
+        string policy = CopyExample(("    subject: raw.payments-value", "    subject: raw.payments-value\n    seal: customer-key"));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", policy);
+        Assert.Equal(0, ran.Code);
+        Assert.Contains($"{policy}:{LineOf(policy, "seal:")}:11: PS0116 warning: `seal` of binding `payments`", ran.Output);
+        Assert.Equal(1, (await BuiltCommand.RunAsync("lint", policy, "--strict")).Code);
+    }
+
+    [Fact]
+    public async Task Lint_MistakesOfStructureAndOfConditions_SaysBoth()
+    {
+        string policy = CopyExample(("owner: risk-platform", "ownr: risk-platform"), ("value.country in [\"KP\"", "value.contry in [\"KP\""));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", policy);
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("`ownr`", ran.Output);
+        Assert.Contains("did you mean `value.country`?", ran.Output);
+    }
+
+    [Fact]
+    public async Task Lint_ExpiryThatAllows_NeedsConventionsBesideThePolicy()
+    {
+        CopyExample(("on_expiry: deny", "on_expiry: allow"));
+        BuiltCommand.Ran refused = await BuiltCommand.RunAsync("lint", _folder);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("PS0403 error", refused.Output);
+        string conventions = Path.Combine(_folder, "platform.conventions.yaml");
+        await File.WriteAllTextAsync(conventions, "apiVersion: policystreams/v1\nkind: Conventions\nmetadata: { name: platform }\npermit: { on_expiry_allow: [payments] }\n");
+        Assert.Equal(0, (await BuiltCommand.RunAsync("lint", _folder)).Code);
+        await File.WriteAllTextAsync(conventions, "apiVersion: policystreams/v1\nkind: Conventions\nmetadata: { name: platform }\npermit: [payments]\n");
+        BuiltCommand.Ran broken = await BuiltCommand.RunAsync("lint", _folder);
+        Assert.Equal(1, broken.Code);
+        Assert.Contains($"{conventions}:4:9: PS0102 error", broken.Output);
+    }
+
     [Theory]
     [InlineData("lint")]
     [InlineData("test")]

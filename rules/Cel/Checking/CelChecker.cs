@@ -111,7 +111,7 @@ internal sealed class CelChecker
 
         ident.Reference = _environment.Resolve(ident.Name, ident.Absolute);
         if (ident.Reference is { } found) { return found.Type; }
-        string? near = NearestName.Find(ident.Name, _environment.Variables.Keys.Concat(_scope.Select(v => v.Name).Where(n => n[0] != '@')));
+        string? near = NearestName.Find(ident.Name, _environment.Variables.Keys.Concat(_scope.Select(v => v.Name).Where(n => n[0] != '@')).Order(StringComparer.Ordinal));
         Fail(ident.Position, CelCodes.UnknownVariable, $"unknown variable `{Spelled(ident.Name)}`", near is null ? null : $"did you mean `{near}`?");
         return CelType.Dyn;
     }
@@ -230,7 +230,7 @@ internal sealed class CelChecker
         for (int i = 0; i < arguments.Length; i++) { arguments[i] = Infer(operands[i]); }
         if (overloads is null)
         {
-            string? near = NearestName.Find(call.Function, _environment.Functions.Names.Where(n => char.IsAsciiLetter(n[0])).Concat(MacroNames));
+            string? near = NearestName.Find(call.Function, _environment.Functions.Names.Where(n => char.IsAsciiLetter(n[0])).Concat(MacroNames).Order(StringComparer.Ordinal));
             Fail(call.Position, CelCodes.UnknownFunction, $"unknown function `{call.Function}`", near is null ? null : $"did you mean `{near}`?");
             return CelType.Dyn;
         }
