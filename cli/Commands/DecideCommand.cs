@@ -64,21 +64,32 @@ internal static class DecideCommand
     }
 
     /// <summary>
-    /// Judges line by line, parts of a chunk on as many cores as there are; answers keep the order of lines. A line that holds no record at all is answered with its error,
-    /// and ends in exit code 2 once all are read.
+    /// Judges line by line, parts of a chunk on as many cores as there are; answers keep the order of lines. A line that holds no record is denied like a record that cannot be
+    /// read, and told to the person.
     /// </summary>
     internal static int Run(IReadOnlyList<OfflineJudge> judges, RecordLineFormat format, Stream records, Stream answers)
     {
-        Part[] parts = [.. judges.Select(judge => new Part(judge, format))];
+        var faults = new Faults();
+        Part[] parts = [.. judges.Select(judge => new Part(judge, format, faults))];
         byte[] buffer = new byte[ChunkBytes];
+        int lineMax = judges[0].LineBytesMax(format);
         var lines = new List<(int Start, int Length)>();
         int filled = 0;
-        long number = 0, faults = 0;
+        long number = 0;
+        bool skipping = false;
         while (true)
         {
             int read = records.Read(buffer, filled, buffer.Length - filled);
             filled += read;
             int start = 0, end;
+            if (skipping)
+            {
+                // The rest of a line that was answered already.
+                end = buffer.AsSpan(0, filled).IndexOf((byte)'\n');
+                skipping = end < 0;
+                start = skipping ? filled : end + 1;
+            }
+
             lines.Clear();
             while ((end = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0)
             {
@@ -96,23 +107,50 @@ internal static class DecideCommand
             int used = lines.Count < LinesPerPart * parts.Length ? 1 : parts.Length;
             long first = number;
             Parallel.For(0, used, i => parts[i].Judge(buffer, lines, (int)((long)lines.Count * i / used), (int)((long)lines.Count * (i + 1) / used), first));
-            for (int i = 0; i < used; i++) { faults += parts[i].Flush(answers); }
+            for (int i = 0; i < used; i++) { parts[i].Flush(answers); }
             number += lines.Count;
             if (read == 0) { break; }
             buffer.AsSpan(start, filled - start).CopyTo(buffer);
             filled -= start;
-            if (filled == buffer.Length) { Array.Resize(ref buffer, 2 * buffer.Length); }
+            if (filled > lineMax)
+            {
+                parts[0].TooLong(number++);
+                parts[0].Flush(answers);
+                skipping = true;
+                filled = 0;
+            }
+            else if (filled == buffer.Length) { Array.Resize(ref buffer, (int)Math.Min(2L * buffer.Length, lineMax + (long)ChunkBytes)); }
         }
 
         answers.Flush();
-        return (int)(faults == 0 ? ExitCode.Ok : ExitCode.CouldNotRun);
+        faults.Sum();
+        return (int)ExitCode.Ok;
+    }
+
+    /// <summary>Tells of lines that hold no record, the first of them one by one.</summary>
+    private sealed class Faults
+    {
+        private const int ToldMax = 100;
+        private long _count;
+
+        public void Tell(string fault)
+        {
+            if (++_count <= ToldMax) { Console.Error.WriteLine(fault); }
+        }
+
+        public void Sum()
+        {
+            if (_count > ToldMax) { Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"policystreams: {_count - ToldMax} more lines held no record")); }
+        }
     }
 
     /// <summary>One core's share of a chunk.</summary>
-    private sealed class Part(OfflineJudge judge, RecordLineFormat format)
+    private sealed class Part(OfflineJudge judge, RecordLineFormat format, Faults told)
     {
         private readonly ByteBuffer _output = new(ChunkBytes);
         private readonly List<string> _faults = [];
+
+        public void TooLong(long number) => _faults.Add(Say(number, judge.JudgeTooLong(number, _output)));
 
         public void Judge(byte[] buffer, List<(int Start, int Length)> lines, int from, int to, long first)
         {
@@ -120,19 +158,19 @@ internal static class DecideCommand
             {
                 ReadOnlySpan<byte> line = buffer.AsSpan(lines[i].Start, lines[i].Length);
                 if (line.EndsWith("\r"u8)) { line = line[..^1]; }
-                if (judge.Judge(line, format, first + i, _output) is { } fault) { _faults.Add($"policystreams: line {first + i + 1}: {fault}"); }
+                if (judge.Judge(line, format, first + i, _output) is { } fault) { _faults.Add(Say(first + i, fault)); }
             }
         }
 
-        public int Flush(Stream answers)
+        public void Flush(Stream answers)
         {
             answers.Write(_output.Written);
             _output.Clear();
-            foreach (string fault in _faults) { Console.Error.WriteLine(fault); }
-            int count = _faults.Count;
+            foreach (string fault in _faults) { told.Tell(fault); }
             _faults.Clear();
-            return count;
         }
+
+        private static string Say(long number, string fault) => string.Create(CultureInfo.InvariantCulture, $"policystreams: line {number + 1}: {fault}");
     }
 
     private static async Task<CompiledBinding?> CompileAsync(

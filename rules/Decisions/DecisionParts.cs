@@ -22,8 +22,7 @@ internal sealed class DecisionParts
         int implied = buffer.Length;
         buffer.Append(",\"binding\":"u8);
         JsonText.Append(buffer, binding.Document.Name);
-        PolicyFull = buffer.Written.ToArray();
-        Policy = binding.Document.Name == binding.PolicyDocument.Name ? PolicyFull[..implied] : PolicyFull;
+        Policy = buffer.Slice(0, binding.Document.Name == binding.PolicyDocument.Name ? implied : buffer.Length).ToArray();
     }
 
     public string Topic { get; }
@@ -33,6 +32,4 @@ internal sealed class DecisionParts
 
     /// <summary>Policy and digest, and the binding where it is not named like the policy.</summary>
     public byte[] Policy { get; }
-
-    public byte[] PolicyFull { get; }
 }

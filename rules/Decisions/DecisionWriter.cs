@@ -35,7 +35,7 @@ public static class DecisionWriter
         });
         Time(output, facts.TimeMs);
         output.Append((byte)'"');
-        output.Append(full ? parts.PolicyFull : parts.Policy);
+        output.Append(parts.Policy);
         if (full) { AllLists(output, fired); }
         else { output.Append(fired.Lists); }
         if (full || verdict.Errors.Count > 0) { Errors(output, verdict.Errors); }

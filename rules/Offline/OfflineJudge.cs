@@ -20,7 +20,7 @@ public enum RecordLineFormat : byte
 /// <param name="timeMs">Time of decisions and records, in milliseconds since the Unix epoch: the host's clock, or any instant that shall be the same in every run.</param>
 public sealed class OfflineJudge(CompiledBinding binding, Principal? principal = null, long timeMs = 0) : IDisposable
 {
-    private const int LineMax = 256 * 1024 * 1024;
+    private const int LineBytesMost = 256 * 1024 * 1024;
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
     private static readonly JsonDocumentOptions Reading = new() { MaxDepth = 512 };
 
@@ -32,31 +32,24 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
     private readonly Principal _principal = principal ?? binding.Document.TopicPrincipal;
 
     /// <summary>Judges the record of one line and appends its answer with a newline: <c>{"decision":{…},"value":…,"hex":…}</c>.</summary>
-    /// <param name="line">Without its line ending.</param>
-    /// <param name="number">From 0; it is the decision's offset.</param>
-    /// <returns>Null, or why there is no record on the line (then the answer is <c>{"decision":null,"value":null,"hex":null,"error":…}</c>). Never holds any of the line.</returns>
+    /// <param name="line">Without its line ending; at most <see cref="LineBytesMax"/> bytes (see <see cref="JudgeTooLong"/>).</param>
+    /// <param name="number">From 0; it is the decision's offset and <c>seq</c>.</param>
+    /// <returns>
+    /// Null, or why there is no record on the line: its decision is then <c>deny</c> for <c>ps:undecodable</c>, as a record that cannot be read gets one. Never holds any of the line.
+    /// </returns>
     public string? Judge(ReadOnlySpan<byte> line, RecordLineFormat format, long number, ByteBuffer answers)
     {
-        string? fault = Read(line, format);
+        if (line.Length > LineBytesMax(format)) { return JudgeTooLong(number, answers); }
+        string? fault = Read(line, format, out string code);
+        _output.Clear();
+        RecordInput input = Input(number, fault is null ? _input.Written : default);
         if (fault is not null)
         {
-            answers.Append("{\"decision\":null,\"value\":null,\"hex\":null,\"error\":"u8);
-            Decisions.JsonText.Append(answers, fault);
-            answers.Append("}\n"u8);
+            _judge.Deny(binding, input, SystemCauses.Undecodable, code, _verdict);
+            Answer(input, number, answers);
             return fault;
         }
 
-        _output.Clear();
-        var input = new RecordInput
-        {
-            Topic = binding.Document.Topics.Ingress,
-            Offset = number,
-            TimestampMs = timeMs,
-            HasValue = true,
-            Value = _input.Written,
-            Headers = RecordHeaders.Empty,
-            Principal = _principal,
-        };
         while (true)
         {
             JudgeResult result = _judge.Decide(binding, input, _output, _verdict);
@@ -71,14 +64,45 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         return null;
     }
 
+    /// <summary>Answers for a line that was not read to its end, because no record on it could be within the binding's limit: <c>ps:limit</c>.</summary>
+    /// <returns>Why there is no record.</returns>
+    public string JudgeTooLong(long number, ByteBuffer answers)
+    {
+        RecordInput input = Input(number, default);
+        _judge.Deny(binding, input, SystemCauses.Limit, "record-bytes", _verdict);
+        Answer(input, number, answers);
+        return "the line is longer than any record within `limits: { record_bytes }`";
+    }
+
+    /// <summary>Length of a line beyond which no record on it is within the binding's limit: 256 MiB, and less for JSON that is parsed as a whole.</summary>
+    public int LineBytesMax(RecordLineFormat format) =>
+        format == RecordLineFormat.Hex || binding.CheckedSchema is PolicyStreams.Schemas.Json.SchemalessJson ? LineBytesMost
+
+            // A byte of the record may be a whole `"name":null,` of its text.
+            : (int)Math.Min((64L * binding.Document.RecordBytesMax) + (64 * 1024), LineBytesMost);
+
+    private RecordInput Input(long number, ReadOnlySpan<byte> value) => new()
+    {
+        Topic = binding.Document.Topics.Ingress,
+        Offset = number,
+        TimestampMs = timeMs,
+        HasValue = true,
+        Value = value,
+        Headers = RecordHeaders.Empty,
+        Principal = _principal,
+    };
+
     public void Dispose() => _json.Dispose();
 
     private void Answer(in RecordInput input, long number, ByteBuffer answers)
     {
         bool published = _verdict.Outcome == Outcome.Allow;
         ReadOnlySpan<byte> bytes = !published ? default : _verdict.ValueRewritten ? _output.Slice(_verdict.ValueStart, _verdict.ValueLength) : input.Value;
+
+        // As the processor writes it: over the bytes that go out, which are the original where the record is rejected or held.
+        ReadOnlySpan<byte> written = published ? bytes : input.Value;
         Span<byte> digest = stackalloc byte[32];
-        if (published) { SHA256.HashData(bytes, digest); }
+        if (!written.IsEmpty) { SHA256.HashData(written, digest); }
         var facts = new DecisionFacts
         {
             Topic = input.Topic,
@@ -87,7 +111,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
             Event = "decided",
             Seq = number,
             TimeMs = timeMs,
-            After = published ? digest : default,
+            After = written.IsEmpty ? default : digest,
         };
         answers.Append("{\"decision\":"u8);
         DecisionWriter.Write(answers, _verdict, _principal, facts, full: true);
@@ -101,8 +125,8 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         if (published)
         {
             answers.Append((byte)'"');
-            Convert.TryToHexStringLower(bytes, answers.GetSpan(Math.Max(2 * bytes.Length, 1)), out int written);
-            answers.Advance(written);
+            Convert.TryToHexStringLower(bytes, answers.GetSpan(Math.Max(2 * bytes.Length, 1)), out int digits);
+            answers.Advance(digits);
             answers.Append("\"}\n"u8);
         }
         else { answers.Append("null}\n"u8); }
@@ -123,10 +147,10 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         return false;
     }
 
-    private string? Read(ReadOnlySpan<byte> line, RecordLineFormat format)
+    private string? Read(ReadOnlySpan<byte> line, RecordLineFormat format, out string code)
     {
         _input.Clear();
-        if (line.Length > LineMax) { return "the line is too long"; }
+        code = "malformed";
         if (format == RecordLineFormat.Hex)
         {
             line = line.Trim(" \t\r"u8);
@@ -159,6 +183,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         }
         catch (SchemaException fault)
         {
+            code = "invalid";
             return fault.Message;
         }
     }

@@ -280,7 +280,7 @@ internal sealed class AvroJsonEncoder
                 bytes = uuid.ToByteArray(bigEndian: true);
                 return true;
             case AvroLogical.Duration:
-                return AvroText.TryDuration(json, out bytes) || No(path, "not an object of `months`, `days`, and `millis`, each 0 to 4294967295");
+                return AvroText.TryDuration(json, out bytes) || No(path, "not a duration such as P1M2DT3.004S, or an object of `months`, `days`, and `millis`, each 0 to 4294967295");
             default:
                 return No(path, "not {\"$bytes\": base64}");
         }

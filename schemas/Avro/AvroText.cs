@@ -67,6 +67,7 @@ internal static class AvroText
     public static bool TryDuration(JsonElement json, out byte[] bytes)
     {
         bytes = new byte[12];
+        if (json.ValueKind == JsonValueKind.String) { return TryIsoDuration(json.GetString()!, bytes); }
         if (json.ValueKind != JsonValueKind.Object) { return false; }
         foreach (JsonProperty property in json.EnumerateObject())
         {
@@ -75,6 +76,59 @@ internal static class AvroText
             BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(at), value);
         }
 
+        return true;
+    }
+
+    /// <summary>ISO 8601's <c>P1Y2M3W4DT5H6M7.008S</c>, each part once, in order, and left out where it is zero; at least one is there.</summary>
+    private static bool TryIsoDuration(ReadOnlySpan<char> text, Span<byte> bytes)
+    {
+        ulong months = 0, days = 0, millis = 0;
+        int last = -1;
+        bool time = false;
+        if (text.Length < 3 || text[0] != 'P') { return false; }
+        for (text = text[1..]; text.Length > 0;)
+        {
+            if (text[0] == 'T' && !time && text.Length > 1)
+            {
+                time = true;
+                text = text[1..];
+            }
+
+            int digits = text.IndexOfAnyExceptInRange('0', '9'), fraction = 0;
+            if (digits is < 1 or > 12) { return false; }
+            ulong number = ulong.Parse(text[..digits], NumberStyles.None, CultureInfo.InvariantCulture);
+            text = text[digits..];
+            if (text[0] is '.' or ',')
+            {
+                fraction = text[1..].IndexOfAnyExceptInRange('0', '9');
+                if (fraction is < 1 or > 3) { return false; }
+                number = (number * 1000) + ulong.Parse(text.Slice(1, fraction), NumberStyles.None, CultureInfo.InvariantCulture) * (fraction switch { 1 => 100UL, 2 => 10UL, _ => 1UL });
+                text = text[(1 + fraction)..];
+            }
+
+            (int part, ulong unit) = (time, text[0]) switch
+            {
+                (false, 'Y') => (0, 12UL),
+                (false, 'M') => (1, 1UL),
+                (false, 'W') => (2, 7UL),
+                (false, 'D') => (3, 1UL),
+                (true, 'H') => (4, 3_600_000UL),
+                (true, 'M') => (5, 60_000UL),
+                (true, 'S') => (6, fraction > 0 ? 1UL : 1000UL),
+                _ => (-1, 0UL),
+            };
+            if (part <= last || (fraction > 0 && part != 6)) { return false; }
+            last = part;
+            if (part < 2) { months += number * unit; }
+            else if (part < 4) { days += number * unit; }
+            else { millis += number * unit; }
+            text = text[1..];
+        }
+
+        if (last < 0 || months > uint.MaxValue || days > uint.MaxValue || millis > uint.MaxValue) { return false; }
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, (uint)months);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], (uint)days);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[8..], (uint)millis);
         return true;
     }
 

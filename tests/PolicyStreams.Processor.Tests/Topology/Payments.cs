@@ -40,7 +40,7 @@ internal static class Payments
 
     public static ReadOnlyMemory<byte> AuditKey { get; } = "audit-key-0123456789-0123456789-0"u8.ToArray();
 
-    public static CompiledPolicy Policy(string rules = Rules, string binding = "")
+    public static CompiledPolicy Policy(string rules = Rules, string binding = "", bool withOnError = true)
     {
         string text = $$"""
             apiVersion: policystreams/v1
@@ -54,7 +54,7 @@ internal static class Payments
                 identity: { topic: { id: checkout, groups: [payments-producers] } }
                 topics: { routes: [governed.payments.eu] }
                 {{binding}}
-            on_error: deny
+            {{(withOnError ? "on_error: deny" : "")}}
             on_schema_mismatch: deny
             rules:
             {{rules}}
