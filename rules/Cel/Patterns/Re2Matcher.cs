@@ -86,7 +86,8 @@ internal sealed class Re2Matcher
         return kept;
     }
 
-    private static int Way(Re2Range[] ranges, byte octet)
+    /// <summary>Where a byte leads; -1 for nowhere.</summary>
+    internal static int Way(Re2Range[] ranges, byte octet)
     {
         int low = 0, high = ranges.Length - 1;
         while (low <= high)
@@ -140,7 +141,12 @@ internal sealed class Re2Matcher
     {
         (int x, int y) = _program.Next(at);
         if (_program.Op(at) == Re2Op.Split) { return Push(y, Push(x, depth)); }
-        bool holds = _program.Assertion(at) switch
+        return Holds(_program.Assertion(at), previous, next) ? Push(x, depth) : depth;
+    }
+
+    /// <summary>Whether an assertion holds between two neighbours.</summary>
+    internal static bool Holds(Re2Kind assertion, Re2Context previous, Re2Context next) =>
+        assertion switch
         {
             Re2Kind.BeginText => previous == Re2Context.Edge,
             Re2Kind.EndText => next == Re2Context.Edge,
@@ -149,6 +155,4 @@ internal sealed class Re2Matcher
             Re2Kind.WordBoundary => (previous == Re2Context.Word) != (next == Re2Context.Word),
             _ => (previous == Re2Context.Word) == (next == Re2Context.Word),
         };
-        return holds ? Push(x, depth) : depth;
-    }
 }

@@ -29,6 +29,9 @@ internal sealed class Re2Parser
     private bool _fold;
     private bool _multiline;
     private bool _dotAll;
+    private bool _lazy;
+    private int _groups;
+    private HashSet<string>? _names;
 
     private Re2Parser(int[] pattern) => _pattern = pattern;
 
@@ -86,9 +89,9 @@ internal sealed class Re2Parser
     private Re2Node Repeated(Re2Node part)
     {
         if (!Repetition(out int min, out int max)) { return part; }
-        Take('?');
+        bool lazy = Take('?') != _lazy;
         if (Repetition(out _, out _)) { throw new Re2Exception("two repetitions in a row"); }
-        return new Re2Node(Re2Kind.Repeat, part) { Min = min, Max = max };
+        return new Re2Node(Re2Kind.Repeat, part) { Min = min, Max = max, Lazy = lazy };
     }
 
     private bool Repetition(out int min, out int max)
@@ -162,15 +165,20 @@ internal sealed class Re2Parser
 
     private Re2Node? Group()
     {
-        (bool fold, bool multiline, bool dotAll) = (_fold, _multiline, _dotAll);
-        if (Take('?'))
+        (bool fold, bool multiline, bool dotAll, bool lazy) = (_fold, _multiline, _dotAll, _lazy);
+        int number = 0;
+        if (!Is('?')) { number = ++_groups; }
+        else if (Take('?'))
         {
             if (Take('P') || Is('<'))
             {
                 if (!Take('<')) { throw new Re2Exception("unknown group"); }
                 int start = _at;
                 while (More && (_pattern[_at] == '_' || (_pattern[_at] < 128 && char.IsAsciiLetterOrDigit((char)_pattern[_at])))) { _at++; }
+                string name = string.Concat(_pattern[start.._at].Select(unit => (char)unit));
                 if (_at == start || !Take('>')) { throw new Re2Exception("a group's name may have letters, digits, and `_`"); }
+                if (!(_names ??= new HashSet<string>(StringComparer.Ordinal)).Add(name)) { throw new Re2Exception("two groups of one name"); }
+                number = ++_groups;
             }
             else if (Flags())
             {
@@ -180,8 +188,8 @@ internal sealed class Re2Parser
 
         Re2Node inner = Alternation();
         if (!Take(')')) { throw new Re2Exception("a `(` is not closed"); }
-        (_fold, _multiline, _dotAll) = (fold, multiline, dotAll);
-        return inner;
+        (_fold, _multiline, _dotAll, _lazy) = (fold, multiline, dotAll, lazy);
+        return number == 0 ? inner : new Re2Node(Re2Kind.Group, inner) { Number = number };
     }
 
     // True for `(?i)`, which lasts to the end of the group around it; false for `(?i:`, whose group follows.
@@ -196,7 +204,7 @@ internal sealed class Re2Parser
                 case 'i': _fold = on; any = true; break;
                 case 'm': _multiline = on; any = true; break;
                 case 's': _dotAll = on; any = true; break;
-                case 'U': any = true; break;
+                case 'U': _lazy = on; any = true; break;
                 case '-' when on:
                     on = false;
                     any = false;
@@ -358,8 +366,6 @@ internal sealed class Re2Parser
                 break;
             }
 
-            // RE2 takes a hyphen only at the ends of a class, or as part of a range.
-            if (Is('-') && !first && !(_at + 1 < _pattern.Length && _pattern[_at + 1] == ']')) { throw new Re2Exception("a `-` in the middle of a class is ambiguous; write \\-"); }
             first = false;
             if (Looking("[:"))
             {

@@ -1,6 +1,6 @@
 namespace PolicyStreams.Rules.Cel.Patterns;
 
-internal enum Re2Op : byte { Bytes, Split, Assert, Match }
+internal enum Re2Op : byte { Bytes, Split, Assert, Match, Save }
 
 /// <summary>One way on: a byte of the range leads to the step.</summary>
 internal readonly record struct Re2Range(byte From, byte To, int Next);
@@ -17,6 +17,7 @@ internal sealed class Re2Program
     private readonly List<Re2Kind> _assertions = [];
 
     private int _size;
+    private int _groupsKept = -1;
 
     private Re2Program()
     {
@@ -37,13 +38,15 @@ internal sealed class Re2Program
     /// <summary>Of a step that takes a byte: ranges in order, none touching another.</summary>
     public Re2Range[] Ranges(int at) => _ranges[at];
 
+    /// <summary>Of a split: the way that is tried first, and the other. Of a save: what follows, and the slot of the position.</summary>
     public (int X, int Y) Next(int at) => _next[at];
 
     public Re2Kind Assertion(int at) => _assertions[at];
 
-    public static Re2Program Compile(Re2Node root)
+    /// <param name="groupsKept">The highest group whose place is kept, 0 for the whole match; -1 keeps none.</param>
+    public static Re2Program Compile(Re2Node root, int groupsKept = -1)
     {
-        var program = new Re2Program();
+        var program = new Re2Program { _groupsKept = groupsKept };
         int match = program.Add(Re2Op.Match);
         program.Start = program.Emit(root, match);
         program.Anchored = IsAnchored(root);
@@ -56,6 +59,7 @@ internal sealed class Re2Program
         Re2Kind.Concat => IsAnchored(node.Children[0]),
         Re2Kind.Alternate => Array.TrueForAll(node.Children, IsAnchored),
         Re2Kind.Repeat => node.Min > 0 && IsAnchored(node.Children[0]),
+        Re2Kind.Group => IsAnchored(node.Children[0]),
         _ => false,
     };
 
@@ -88,6 +92,10 @@ internal sealed class Re2Program
                 return way;
             case Re2Kind.Repeat:
                 return EmitRepeat(node, next);
+            case Re2Kind.Group when node.Number > _groupsKept:
+                return Emit(node.Children[0], next);
+            case Re2Kind.Group:
+                return Add(Re2Op.Save, Emit(node.Children[0], Add(Re2Op.Save, next, (2 * node.Number) + 1)), 2 * node.Number);
             default:
                 LooksAround |= node.Kind is not (Re2Kind.BeginText or Re2Kind.EndText);
                 return Add(Re2Op.Assert, next, assertion: node.Kind);
@@ -97,22 +105,40 @@ internal sealed class Re2Program
     private int EmitRepeat(Re2Node node, int next)
     {
         Re2Node inner = node.Children[0];
+        int copies = node.Min;
         if (node.Max < 0)
         {
-            int loop = Add(Re2Op.Split, 0, next);
-            _next[loop] = (Emit(inner, loop), next);
-            next = loop;
+            int loop = Add(Re2Op.Split, 0, next), start = Emit(inner, loop);
+            _next[loop] = node.Lazy ? (next, start) : (start, next);
+
+            // x{2,} is xx+. Where x may match nothing, x* is (x+)?: else one round of nothing would hide the ways behind it, and RE2 takes them.
+            if (copies > 0) { copies--; }
+            if (node.Min > 0) { next = start; }
+            else { next = IsEmptyable(inner) ? Choice(start, next, node.Lazy) : loop; }
         }
         else
         {
             // x{2,4} is xx(x(x)?)?: each optional one leads straight to the end.
             int end = next;
-            for (int i = node.Min; i < node.Max; i++) { next = Add(Re2Op.Split, Emit(inner, next), end); }
+            for (int i = node.Min; i < node.Max; i++) { next = Choice(Emit(inner, next), end, node.Lazy); }
         }
 
-        for (int i = 0; i < node.Min; i++) { next = Emit(inner, next); }
+        for (int i = 0; i < copies; i++) { next = Emit(inner, next); }
         return next;
     }
+
+    private int Choice(int more, int end, bool lazy) => lazy ? Add(Re2Op.Split, end, more) : Add(Re2Op.Split, more, end);
+
+    /// <summary>True where the node can match without taking a byte.</summary>
+    private static bool IsEmptyable(Re2Node node) => node.Kind switch
+    {
+        Re2Kind.Set => false,
+        Re2Kind.Concat => Array.TrueForAll(node.Children, IsEmptyable),
+        Re2Kind.Alternate => Array.Exists(node.Children, IsEmptyable),
+        Re2Kind.Repeat => node.Min == 0 || IsEmptyable(node.Children[0]),
+        Re2Kind.Group => IsEmptyable(node.Children[0]),
+        _ => true,
+    };
 
     private int EmitSet(CodePointSet set, int next)
     {

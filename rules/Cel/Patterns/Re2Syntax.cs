@@ -1,8 +1,8 @@
 namespace PolicyStreams.Rules.Cel.Patterns;
 
-internal enum Re2Kind : byte { Empty, Set, Concat, Alternate, Repeat, BeginText, EndText, BeginLine, EndLine, WordBoundary, NotWordBoundary }
+internal enum Re2Kind : byte { Empty, Set, Concat, Alternate, Repeat, BeginText, EndText, BeginLine, EndLine, WordBoundary, NotWordBoundary, Group }
 
-/// <summary>A node of a parsed pattern. Greediness and groups do not matter to whether a text matches, so they are not kept.</summary>
+/// <summary>A node of a parsed pattern. Greediness and groups matter to where a match is and what is in it, not to whether there is one.</summary>
 internal sealed class Re2Node(Re2Kind kind, params Re2Node[] children)
 {
     public Re2Kind Kind { get; } = kind;
@@ -16,6 +16,12 @@ internal sealed class Re2Node(Re2Kind kind, params Re2Node[] children)
     public int Min { get; init; }
 
     public int Max { get; init; }
+
+    /// <summary>Of a repetition: as few as can be before more.</summary>
+    public bool Lazy { get; init; }
+
+    /// <summary>Of a group: its number, from 1 by opening brackets.</summary>
+    public int Number { get; init; }
 }
 
 /// <summary>Why a pattern is refused. Never leaves the room.</summary>

@@ -87,6 +87,40 @@ public class MaskTests
     public void Pattern_ReplacesEveryMatch(string match, string replace, string text, string expected) =>
         Assert.Equal(expected, Masked($$"""field: note, pattern: { match: '{{match}}', replace: "{{replace}}" }""", Bench.Payment.Replace("\"note\":null", $"\"note\":\"{text}\"", StringComparison.Ordinal)).GetProperty("note").GetString());
 
+    // As RE2's own tests of GlobalReplace have it (BSD licence, Copyright The RE2 Authors), and what policies do with groups.
+    [Theory]
+    [InlineData("(qu|[b-df-hj-np-tv-z]*)([a-z]+)", @"\\2\\1ay", "the quick brown fox jumps over the lazy dogs.", "ethay ickquay ownbray oxfay umpsjay overay ethay azylay ogsday.")]
+    [InlineData(@"\w+", @"\\0-NOSPAM", "abcd.efghi@google.com", "abcd-NOSPAM.efghi-NOSPAM@google-NOSPAM.com-NOSPAM")]
+    [InlineData("^", "(START)", "foo", "(START)foo")]
+    [InlineData("$", "(END)", "foo", "foo(END)")]
+    [InlineData("b", "bb", "ababababab", "abbabbabbabbabb")]
+    [InlineData("b+", "bb", "bbbbbb", "bb")]
+    [InlineData("b*", "bb", "bbbbbb", "bb")]
+    [InlineData("b*", "bb", "aaaaa", "bbabbabbabbabbabb")]
+    [InlineData("a*", @"(\\0)", "baaab", "()b(aaa)b()")]
+    [InlineData("x*", "-", "a𝄞b", "-a-𝄞-b-")]
+    [InlineData("<.+?>", "<>", "<a><bc>", "<><>")]
+    [InlineData("(?U)<.+>", "<>", "<a><bc>", "<><>")]
+    [InlineData(@"\b[0-9]{4}\b", "####", "1234 12345 1234", "#### 12345 ####")]
+    [InlineData(@"\Bb", "#", "bab ab", "ba# a#")]
+    [InlineData("([a-z])([0-9])?", @"[\\1\\2]", "a1b", "[a1][b]")]
+    [InlineData("(?P<user>[^@]+)@(?<host>.+)", @"\\2!\\1", "ada@example.com", "example.com!ada")]
+    [InlineData("a|ab", "#", "abab", "#b#b")]
+    [InlineData("(a+)(b+)?", @"\\\\\\1", "aabb", @"\aa")]
+    public void Pattern_GroupsLazinessAndBoundaries_AreRe2s(string match, string replace, string text, string expected) =>
+        Assert.Equal(expected, Masked($$"""field: note, pattern: { match: '{{match}}', replace: "{{replace}}" }""", Bench.Payment.Replace("\"note\":null", $"\"note\":\"{text}\"", StringComparison.Ordinal)).GetProperty("note").GetString());
+
+    [Fact]
+    public void Pattern_TextThatTakesTooMuchWork_DeniesTheRecord()
+    {
+        // Every match is one character, and each looks to the end of the text for a longer one.
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, mask: { field: note, pattern: { match: '(?:a.*z|a)', replace: x } } }"));
+        Assert.Equal("xb", bench.Mask(Bench.Payment.Replace("\"note\":null", "\"note\":\"ab\"", StringComparison.Ordinal)).GetProperty("note").GetString());
+        bench.Decide(Bench.Payment.Replace("\"note\":null", $"\"note\":\"{new string('a', 100_000)}\"", StringComparison.Ordinal));
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal([new DecisionError("m", "mask-value")], bench.Verdict.Errors);
+    }
+
     [Fact]
     public void Pattern_WithoutMatch_ChangesNothing()
     {
