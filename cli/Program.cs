@@ -10,6 +10,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     LintCommand.Create(),
     TestCommand.Create(),
     DecideCommand.Create(),
+    DecryptCommand.Create(),
     FmtCommand.Create(),
     SchemaCommand.Create(),
     ApprovalsCommand.Create(),

@@ -335,6 +335,40 @@ public sealed partial class PolicyCommandsTests : IDisposable
     }
 
     [Fact]
+    public async Task Decrypt_WithTheKey_GivesBackWhatEncryptMasked()
+    {
+        string policy = CopyExample(("hmac: customer-key", "encrypt: customer-key"));
+        string hex = JsonDocument.Parse(File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).First()).RootElement.GetProperty("value").GetString()!;
+        var given = new Dictionary<string, string> { ["OLD"] = "test-key-0123456789-0123456789-0123", ["NEW"] = "next-key-0123456789-0123456789-0123", ["SHORT"] = "short" };
+        Task<BuiltCommand.Ran> DecideWith(string value, params string[] keys) => BuiltCommand.RunAsync(
+            new BuiltCommand.Given(value, Environment: given), ["decide", "--policy", policy, "--binding", "payments", "--input", "-", "--input-format", "hex", .. keys]);
+        Task<BuiltCommand.Ran> Decrypt(string value, params string[] arguments) => BuiltCommand.RunAsync(new BuiltCommand.Given(value, Environment: given), ["decrypt", .. arguments]);
+        JsonElement plain = Answers(await Decide(hex, "hex"))[0];
+        JsonElement before = Answers(await DecideWith(hex, "--key", "customer-key=env:OLD"))[0], after = Answers(await DecideWith(hex, "--key", "customer-key=env:OLD", "--key", "customer-key@2=env:NEW"))[0];
+        Assert.Equal("customer-key@1 customer-key@2", $"{before.GetProperty("decision").GetProperty("keys")[0]} {after.GetProperty("decision").GetProperty("keys")[0]}");
+        string[] both = ["--key", "customer-key=env:OLD", "--key", "customer-key@2=env:NEW"];
+
+        BuiltCommand.Ran json = await Decrypt($"{before.GetProperty("value").GetRawText()}\n{after.GetProperty("value").GetRawText()}\n", ["--input-format", "json", .. both]);
+        Assert.Equal((0, ""), (json.Code, json.Error));
+        Assert.Equal(2, json.Lines.Length);
+        Assert.Equal(json.Lines[0], json.Lines[1]);
+        Assert.Contains("@", JsonDocument.Parse(json.Lines[0]).RootElement.GetProperty("customer").GetProperty("email").GetString());
+        Assert.NotEqual(plain.GetProperty("value").GetRawText(), json.Lines[0]);
+
+        BuiltCommand.Ran bytes = await Decrypt(after.GetProperty("hex").GetString()!, ["--input-format", "hex", "--schema", Path.Combine(_folder, "raw.payments-value.avsc"), .. both]);
+        Assert.Equal((0, json.Lines[0]), (bytes.Code, bytes.Output));
+
+        string masked = before.GetProperty("value").GetProperty("customer").GetProperty("email").GetString()!;
+        BuiltCommand.Ran without = await Decrypt($"x {masked} y", "--key", "customer-key@2=env:NEW");
+        Assert.Equal((1, $"x {masked} y"), (without.Code, without.Output));
+        Assert.Equal("policystreams: line 1: key `customer-key@1` is not supplied\n", without.Error);
+        Assert.Equal(1, (await Decrypt("{", ["--input-format", "json", .. both])).Code);
+        Assert.Equal(2, (await Decrypt("", "--key", "customer-key=env:SHORT")).Code);
+        Assert.Equal(2, (await Decrypt("")).Code);
+        Assert.Equal(2, (await Decrypt("", ["--input-format", "hex", .. both])).Code);
+    }
+
+    [Fact]
     public async Task Fmt_Check_NamesWhatIsNotCanonicalAndChangesNothing()
     {
         BuiltCommand.Ran clean = await BuiltCommand.RunAsync("fmt", "--check", BuiltCommand.Payments);

@@ -85,14 +85,16 @@ internal sealed class Bench
     public static string JsonYaml(string rules, string binding = "", string top = "") =>
         Yaml(rules, binding, top).Replace("format: avro", "format: json", StringComparison.Ordinal).Replace("    subject: raw.payments-value\n", "", StringComparison.Ordinal);
 
-    public static Bench Of(string yaml, params (int Id, string Schema)[] schemas)
+    public static Bench Of(string yaml, params (int Id, string Schema)[] schemas) => Of(yaml, Keys(), schemas);
+
+    public static Bench Of(string yaml, KeyRing keys, params (int Id, string Schema)[] schemas)
     {
-        Bench? bench = TryOf(yaml, schemas, out IReadOnlyList<Diagnostic> diagnostics);
+        Bench? bench = TryOf(yaml, schemas, out IReadOnlyList<Diagnostic> diagnostics, keys);
         Assert.True(bench is not null, string.Join("\n", diagnostics));
         return bench;
     }
 
-    public static Bench? TryOf(string yaml, (int Id, string Schema)[] schemas, out IReadOnlyList<Diagnostic> diagnostics)
+    public static Bench? TryOf(string yaml, (int Id, string Schema)[] schemas, out IReadOnlyList<Diagnostic> diagnostics, KeyRing? keys = null)
     {
         PolicyLoad load = PolicySet.Load([new PolicyFile("payments.policy.yaml", yaml)]);
         var all = new List<Diagnostic>(load.Diagnostics);
@@ -120,7 +122,7 @@ internal sealed class Bench
             subjects[binding.Name] = new SubjectSchemas(binding.Subject ?? "", versions);
         }
 
-        CompiledPolicy? policy = CompiledPolicy.Compile(document, subjects, Keys(), all);
+        CompiledPolicy? policy = CompiledPolicy.Compile(document, subjects, keys ?? Keys(), all);
         return policy is null ? null : new Bench(policy, last, lastId);
     }
 
