@@ -21,7 +21,6 @@ internal static class RuntimeSupport
 
                 if (binding.Seal is not null) { Add($"`seal` of binding `{binding.Name}`", "leave it out, and keep held and rejected topics readable by their owners alone"); }
                 if (binding.TombstoneTerms is { } terms) { CheckTerms(terms); }
-                if (binding.KeyFormat == KeyFormat.Avro && binding.Subject is not null) { Add($"`key_format: avro` of binding `{binding.Name}`", "use `bytes`, or `string` where keys are text"); }
             }
 
             foreach (HoldTerms terms in policy.Rules.Select(rule => rule.Hold).Append(policy.OnError).Append(policy.OnSchemaMismatch).OfType<HoldTerms>()) { CheckTerms(terms); }
