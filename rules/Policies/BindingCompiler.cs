@@ -122,6 +122,18 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
     {
         var tags = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal);
         foreach (SchemaVersion version in subject.Versions) { SchemaPaths.AddTags(version.Schema.Type, tags, version.Tags); }
+
+        // A field that is another one by alias carries its tags, and the other way round.
+        foreach (SchemaVersion version in subject.Versions)
+        {
+            SchemaAliases.Walk(version.Schema.Type, (own, others) =>
+            {
+                SortedSet<string> all = new([.. tags.GetValueOrDefault(own) ?? Enumerable.Empty<string>(), .. others.SelectMany(other => tags.GetValueOrDefault(other) ?? Enumerable.Empty<string>())], StringComparer.Ordinal);
+                if (all.Count == 0) { return; }
+                foreach (string path in (string[])[own, .. others]) { tags[path] = all; }
+            });
+        }
+
         return tags;
     }
 
@@ -253,7 +265,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             if (PathText.Parse(text, out _, out _) is not { } path) { continue; }
             foreach (SchemaVersion version in schemas.Versions)
             {
-                if (version.Deleted || SchemaPaths.Resolve(version.Schema.Type, new FieldPath(PathRoot.Value, null, Steps(path)), out _, out _) is not { } resolved) { continue; }
+                if (version.Deleted || SchemaPaths.Resolve(version.Schema.Type, InValue(path), out _, out _) is not { } resolved) { continue; }
                 MaskTypes.Check(mask, inKey ? KeyCodec.KeyPath(text) : text, resolved.Types, resolved.ParentKind, what, bag, running ? Severity.Warning : Severity.Error);
             }
         }
@@ -262,11 +274,11 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
     }
 
     /// <summary>A field of the value that is named like a root (<c>key</c>) keeps its name when a tag's path is read back.</summary>
-    private static PathStep[] Steps(FieldPath path) => path.Root switch
+    internal static FieldPath InValue(FieldPath path) => path.Root switch
     {
-        PathRoot.Key => [new PathStep(PathStepKind.Field, "key"), .. path.Steps.Span],
-        PathRoot.Header => [new PathStep(PathStepKind.Field, "headers"), new PathStep(PathStepKind.MapKey, path.Header!)],
-        _ => path.Steps.ToArray(),
+        PathRoot.Key => new FieldPath(PathRoot.Value, null, [new PathStep(PathStepKind.Field, "key"), .. path.Steps.Span]),
+        PathRoot.Header => new FieldPath(PathRoot.Value, null, [new PathStep(PathStepKind.Field, "headers"), new PathStep(PathStepKind.MapKey, path.Header!)]),
+        _ => path,
     };
 
     private void CheckKeyNames()

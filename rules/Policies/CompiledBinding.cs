@@ -137,6 +137,7 @@ public sealed class CompiledBinding
 
         // What an older version lacks was not there yet; what a later one lacks was taken away.
         bool older = version.Version < Subject.CheckedVersion.Version;
+        if (version.Version != Subject.CheckedVersion.Version) { MaskedPaths.Check(Plan, Subject.Checked.Type, version.Schema.Type, mismatches); }
         return new Writer
         {
             SchemaId = version.Id,

@@ -58,6 +58,7 @@ internal sealed class KeyCodec
         if (version.Refusal(binding.KeyRecord) is { } refusal) { return refusal; }
         var mismatches = new List<SchemaMismatch>();
         RecordProgram program = version.Schema.Compile(plan, WalkLimits.Default, mismatches);
+        if (version.Version != subject.CheckedVersion.Version) { MaskedPaths.Check(plan, subject.Checked.Type, version.Schema.Type, mismatches); }
         for (int i = 0; i < mismatches.Count; i++) { mismatches[i] = mismatches[i] with { Path = KeyPath(mismatches[i].Path) }; }
         bool own = version.Version == subject.CheckedVersion.Version;
         SchemaType expected = subject.Checked.Type;
