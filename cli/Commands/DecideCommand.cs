@@ -192,6 +192,14 @@ internal static class DecideCommand
             document = document.Only(binding.Name);
             try { subjects = new() { [binding.Name] = LocalSchemas.Single(binding, PolicyInputs.Read(schemaPath).Text) }; }
             catch (SchemaException fault) { throw new IOException($"--schema {schemaPath}: {fault.Message}"); }
+            if (binding.KeyFormat == KeyFormat.Avro)
+            {
+                // Records on lines have no key; its schema is wanted for conditions that speak of one.
+                var said = new List<Diagnostic>();
+                IReadOnlyDictionary<string, SubjectSchemas> beside = LocalSchemas.Load(document, PolicyInputs.Beside(PolicyInputs.FolderOf(policyPath)), said);
+                if (!beside.TryGetValue(binding.Name + "/key", out SubjectSchemas? keySchemas)) { diagnostics.AddRange(said); return null; }
+                subjects[binding.Name + "/key"] = keySchemas;
+            }
         }
         else
         {

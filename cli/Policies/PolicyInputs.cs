@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text;
 using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Policies;
 using PolicyStreams.Rules;
-using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Registry;
 
 namespace PolicyStreams.Cli.Policies;
@@ -73,40 +73,10 @@ internal sealed class PolicyInputs
     /// <exception cref="IOException">The registry cannot be reached.</exception>
     public static async Task<IReadOnlyDictionary<string, SubjectSchemas>> SchemasAsync(PolicyDocument policy, ISchemaRegistry? registry, ICollection<Diagnostic> diagnostics, CancellationToken cancellationToken)
     {
-        Func<string, string?> beside = Beside(FolderOf(policy.Path));
-        if (registry is null) { return LocalSchemas.Load(policy, beside, diagnostics); }
-        var found = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
-        foreach (BindingDocument binding in policy.Bindings)
-        {
-            if (await SubjectAsync(policy, binding, binding.Subject, registry, diagnostics, beside, cancellationToken).ConfigureAwait(false) is { } schemas) { found[binding.Name] = schemas; }
-            if (binding.KeyFormat != KeyFormat.Avro) { continue; }
-            if (await SubjectAsync(policy, binding, $"{binding.Topics.Ingress}-key", registry, diagnostics, beside, cancellationToken).ConfigureAwait(false) is { } keySchemas) { found[binding.Name + "/key"] = keySchemas; }
-        }
-
-        return found;
-    }
-
-    private static async Task<SubjectSchemas?> SubjectAsync(
-        PolicyDocument policy, BindingDocument binding, string? subject, ISchemaRegistry registry, ICollection<Diagnostic> diagnostics, Func<string, string?> beside, CancellationToken cancellationToken)
-    {
-        try
-        {
-            if (subject is null) { return LocalSchemas.Single(binding, binding.SchemaFile is { } file ? beside(file) ?? throw new SchemaException($"there is no file `{file}`") : null); }
-            RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.GetSubjectAsync(subject, cancellationToken).ConfigureAwait(false);
-            if (answer.Kind == RegistryAnswerKind.NotFound)
-            {
-                diagnostics.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.SchemaMissing, Severity.Error, $"the registry has no subject `{subject}`, which binding `{binding.Name}` names", "register its schema first, or name the subject that producers use"));
-                return null;
-            }
-
-            if (!answer.IsFound) { throw new IOException(answer.Reason); }
-            return new SubjectSchemas(subject, [.. answer.Value.Select(version => new SchemaVersion(version.Version, version.Id, SchemaParser.Parse(version.Type, version.Text, [.. version.References.Select(reference => reference.Text)])))]);
-        }
-        catch (SchemaException fault)
-        {
-            diagnostics.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.SchemaUnusable, Severity.Error, $"the schema of binding `{binding.Name}` cannot be used: {fault.Message}"));
-            return null;
-        }
+        if (registry is null) { return LocalSchemas.Load(policy, Beside(FolderOf(policy.Path)), diagnostics); }
+        SubjectLoad load = await new SubjectLoader(registry).LoadAsync(policy, diagnostics, cancellationToken).ConfigureAwait(false);
+        if (load.Unreachable is { } why) { throw new IOException(why); }
+        return load.Subjects ?? new Dictionary<string, SubjectSchemas>();
     }
 
     private string? RegistryOf(ParseResult parsed) => parsed.GetValue(Registry) is { Length: > 0 } url ? url : null;

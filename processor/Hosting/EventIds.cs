@@ -14,6 +14,9 @@ internal static class EventIds
     public const int PolicyUnreadable = 102;
     public const int RegistryUnreachable = 103;
     public const int RegistryConflict = 104;
+    public const int VersionTaken = 105;
+    public const int VersionRefused = 106;
+    public const int VersionWarning = 107;
 
     public const int Assigned = 200;
     public const int Revoked = 201;

@@ -81,9 +81,9 @@ public sealed partial class ProcessorHost : BackgroundService
         if (load.Set is null) { throw new StartException(string.Join('\n', load.Diagnostics), found: true); }
         _bindings = load.Set.Bindings;
         if (RuntimeSupport.Check(load.Set) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
-        if (_registry is null && _bindings.FirstOrDefault(binding => binding.Subject is not null) is { } needy)
+        if (_registry is null && _bindings.FirstOrDefault(binding => (binding.Subject ?? binding.KeySubject) is not null) is { } needy)
         {
-            throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject}`: give the registry with --registry URL.");
+            throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject ?? needy.KeySubject}`: give the registry with --registry URL.");
         }
 
         try
@@ -95,13 +95,14 @@ public sealed partial class ProcessorHost : BackgroundService
             throw new StartException(e.Message);
         }
 
-        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger);
+        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger, Metrics);
     }
 
     public override void Dispose()
     {
         base.Dispose();
         _slot?.Dispose();
+        _policies?.Dispose();
         _keys.Approvals?.Dispose();
     }
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Metrics;
 using PolicyStreams.Rules;
-using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Registry;
 
 namespace PolicyStreams.Processor.Policies;
@@ -15,7 +15,8 @@ internal sealed record PolicyAttempt(PolicySnapshot? Snapshot, IReadOnlyList<Dia
 /// <summary>
 /// Loads policies and their schemas, keeps the snapshot in force, and looks for changed files. A set that fails to load never replaces one that runs.
 /// </summary>
-internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? registry, Health health, TimeProvider time, ILogger logger)
+internal sealed partial class PolicyStore(
+    string path, KeyRing keys, ISchemaRegistry? registry, Health health, TimeProvider time, ILogger logger, ProcessorMetrics? metrics = null) : IDisposable
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
@@ -23,6 +24,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
     // A schema may be registered after the first record that names it: refused ids are asked for again after so many looks.
     private const int LooksBetweenForgetting = 30;
     private string _stamp = "";
+    private Task _refresh = Task.CompletedTask;
     private volatile PolicySnapshot? _current;
 
     /// <summary>In force; null before the first load.</summary>
@@ -42,11 +44,13 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
             {
                 _stamp = PolicyFolder.Stamp(files);
                 PutInForce(snapshot);
-                health.Good("registry");
+                _unreachable = false;
+                Registry();
                 return [.. attempt.Diagnostics.Where(d => d.Severity != Severity.Error)];
             }
 
             if (attempt.Unreachable is null) { return attempt.Diagnostics; }
+            _unreachable = true;
             if (health.Bad("registry", attempt.Unreachable)) { PolicyLog.RegistryUnreachable(logger, attempt.Unreachable); }
             await Task.Delay(backoff, time, stopping).ConfigureAwait(false);
             backoff = TimeSpan.FromTicks(Math.Min(2 * backoff.Ticks, BackoffMax.Ticks));
@@ -64,6 +68,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
             if (++looks % LooksBetweenForgetting == 0)
             {
                 foreach (CompiledBinding binding in _current!.ByIngressTopic.Values) { binding.ForgetRefusals(); }
+                if (_refresh.IsCompleted) { _refresh = RefreshAsync(stopping); }
             }
 
             try
@@ -78,6 +83,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
                 }
 
                 if (stamp == failed) { continue; }
+                using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
                 PolicyAttempt attempt = await LoadAsync(files, stopping).ConfigureAwait(false);
                 if (attempt.Unreachable is not null)
                 {
@@ -108,59 +114,6 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         }
     }
 
-    /// <summary>Asks the registry about the schema that a record named, and tells the binding. Null once told; else why the registry cannot say now.</summary>
-    /// <param name="needed">As the judge said it: an id, or a GUID.</param>
-    public async Task<string?> ResolveAsync(CompiledBinding binding, JudgeResult needed, CancellationToken stopping)
-    {
-        if (registry is null)
-        {
-            Tell(binding, needed, needed.NeededSchemaId, WriterAdmission.UnknownId, null);
-            return null;
-        }
-
-        string? subject = binding.Document.Subject;
-        RegistryAnswer<RegisteredSchema> answer = needed.NeededSchemaGuid is { } guid
-            ? await registry.GetByGuidAsync(guid, subject, stopping).ConfigureAwait(false)
-            : await registry.GetByIdAsync(needed.NeededSchemaId, subject, stopping).ConfigureAwait(false);
-        switch (answer.Kind)
-        {
-            case RegistryAnswerKind.Unreachable:
-                return answer.Reason;
-            case RegistryAnswerKind.NotFound:
-                Tell(binding, needed, needed.NeededSchemaId, WriterAdmission.UnknownId, null);
-                return null;
-            case RegistryAnswerKind.Conflict:
-                // Another schema than before under a known id: nobody's records can be read by it. The task waits, and an operator looks.
-                PolicyLog.RegistryConflict(logger, needed.NeededSchemaId, answer.Reason);
-                return answer.Reason;
-        }
-
-        RegisteredSchema schema = answer.Value!;
-        int version = subject is null ? 0 : schema.VersionOf(subject);
-        if (version == 0)
-        {
-            Tell(binding, needed, schema.Id, WriterAdmission.NotAdmitted, null);
-            return null;
-        }
-
-        try
-        {
-            Tell(binding, needed, schema.Id, WriterAdmission.Admitted, new SchemaVersion(version, schema.Id, Parse(schema)));
-        }
-        catch (SchemaException)
-        {
-            Tell(binding, needed, schema.Id, WriterAdmission.Unusable, null);
-        }
-
-        return null;
-    }
-
-    private static void Tell(CompiledBinding binding, JudgeResult needed, int schemaId, WriterAdmission admission, SchemaVersion? version)
-    {
-        if (needed.NeededSchemaGuid is { } guid) { binding.AddWriter(guid, schemaId, admission, version); }
-        else { binding.AddWriter(schemaId, admission, version); }
-    }
-
     internal async Task<PolicyAttempt> LoadAsync(IReadOnlyList<PolicyFile> files, CancellationToken stopping)
     {
         PolicyLoad load = PolicySet.Load(files);
@@ -169,99 +122,48 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set);
         if (notRun.Count > 0) { return new PolicyAttempt(null, [.. diagnostics, .. notRun], null); }
         var compiled = new List<CompiledPolicy>();
+        var loader = new SubjectLoader(registry);
         bool failed = false;
         foreach (PolicyDocument document in set.Policies)
         {
-            var subjects = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
-            foreach (BindingDocument binding in document.Bindings)
+            SubjectLoad subjects = await loader.LoadAsync(document, diagnostics, stopping).ConfigureAwait(false);
+            if (subjects.Unreachable is { } why)
             {
-                (SubjectSchemas? schemas, string? unreachable) = await SchemasOf(document, binding, diagnostics, stopping).ConfigureAwait(false);
-                if (unreachable is not null) { return new PolicyAttempt(null, diagnostics, unreachable); }
-                if (schemas is null) { failed = true; }
-                else { subjects[binding.Name] = schemas; }
+                if (subjects.Conflict) { Conflict("load", why); }
+                return new PolicyAttempt(null, diagnostics, why);
             }
 
-            if (subjects.Count < document.Bindings.Count) { continue; }
-            if (CompiledPolicy.Compile(document, subjects, keys, diagnostics) is { } policy) { compiled.Add(policy); }
+            if (subjects.Subjects is not null && CompiledPolicy.Compile(document, Remembering(subjects.Subjects), keys, diagnostics) is { } policy) { compiled.Add(policy); }
             else { failed = true; }
         }
 
+        NoConflict("load");
         return new PolicyAttempt(failed ? null : new PolicySnapshot(compiled), diagnostics, null);
     }
 
-    private async Task<(SubjectSchemas? Schemas, string? Unreachable)> SchemasOf(PolicyDocument document, BindingDocument binding, List<Diagnostic> diagnostics, CancellationToken stopping)
+    /// <summary>A version that was known and is not there any more keeps its tags: who may delete versions must not unmask by it.</summary>
+    private Dictionary<string, SubjectSchemas> Remembering(IReadOnlyDictionary<string, SubjectSchemas> subjects)
     {
-        try
+        var all = new Dictionary<string, SubjectSchemas>(subjects, StringComparer.Ordinal);
+        foreach (SubjectSchemas known in _current?.Policies.SelectMany(policy => policy.Subjects.Values) ?? [])
         {
-            if (binding.SchemaFile is { } file)
+            foreach ((string name, SubjectSchemas schemas) in subjects)
             {
-                string schemaPath = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(document.Path)) ?? ".", file);
-                RecordSchema schema = SchemaParser.Parse(TypeName(binding.Format), await File.ReadAllTextAsync(schemaPath, stopping).ConfigureAwait(false), []);
-                return (new SubjectSchemas("", [new SchemaVersion(1, 0, schema)]), null);
+                if (schemas.Subject == known.Subject) { all[name] = all[name].Remembering(known); }
             }
-
-            if (binding.Subject is not { } subject)
-            {
-                return (new SubjectSchemas("", [new SchemaVersion(1, 0, Schemas.Json.SchemalessJson.Instance)]), null);
-            }
-
-            if (registry is null)
-            {
-                diagnostics.Add(Of(document, $"binding `{binding.Name}` has subject `{subject}`, and no registry is given", "give --registry URL, or a schema file with `schema:` for work offline"));
-                return (null, null);
-            }
-
-            RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.GetSubjectAsync(subject, stopping).ConfigureAwait(false);
-            switch (answer.Kind)
-            {
-                case RegistryAnswerKind.Unreachable or RegistryAnswerKind.Conflict:
-                    return (null, answer.Reason);
-                case RegistryAnswerKind.NotFound:
-                    diagnostics.Add(Of(document, $"binding `{binding.Name}`: the registry has no subject `{subject}`", "register its schema first, or name the subject that producers use"));
-                    return (null, null);
-            }
-
-            var versions = new List<SchemaVersion>();
-            foreach (RegisteredSchema registered in answer.Value!)
-            {
-                if (registered.Unusable is { } why)
-                {
-                    diagnostics.Add(Of(document, $"version {registered.Version} of subject `{subject}` cannot be used: {why}", null));
-                    return (null, null);
-                }
-
-                versions.Add(new SchemaVersion(registered.Version, registered.Id, Parse(registered)));
-            }
-
-            return (new SubjectSchemas(subject, versions), null);
         }
-        catch (SchemaException e)
-        {
-            diagnostics.Add(Of(document, $"the schema of binding `{binding.Name}` cannot be used: {e.Message}", null));
-            return (null, null);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            diagnostics.Add(Of(document, $"the schema file of binding `{binding.Name}` cannot be read: {e.Message}", "`schema:` is relative to the policy's folder"));
-            return (null, null);
-        }
+
+        return all;
     }
-
-    private static RecordSchema Parse(RegisteredSchema schema) => SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => reference.Text)]);
-
-    private static string TypeName(SchemaFormat format) => format switch
-    {
-        SchemaFormat.Avro => "AVRO",
-        SchemaFormat.Protobuf => "PROTOBUF",
-        _ => "JSON",
-    };
-
-    private static Diagnostic Of(PolicyDocument document, string message, string? help) => new(document.Path, 1, 1, DiagnosticCodes.SchemaMissing, Severity.Error, message, help);
 
     private void PutInForce(PolicySnapshot snapshot)
     {
+        IReadOnlyList<CompiledPolicy> before = _current?.Policies ?? [];
         _current = snapshot;
-        foreach (CompiledPolicy policy in snapshot.Policies) { PolicyLog.InForce(logger, policy.Document.Name, policy.Digest); }
+        foreach (CompiledPolicy policy in snapshot.Policies)
+        {
+            if (!before.Contains(policy)) { PolicyLog.InForce(logger, policy.Document.Name, policy.Digest); }
+        }
     }
 }
 
@@ -279,6 +181,15 @@ internal static partial class PolicyLog
     [LoggerMessage(EventIds.RegistryUnreachable, LogLevel.Warning, "Schema registry: {Why}; trying again")]
     public static partial void RegistryUnreachable(ILogger logger, string why);
 
-    [LoggerMessage(EventIds.RegistryConflict, LogLevel.Error, "Schema registry gave another schema for known id {SchemaId}: {Why}")]
-    public static partial void RegistryConflict(ILogger logger, int schemaId, string why);
+    [LoggerMessage(EventIds.RegistryConflict, LogLevel.Error, "Schema registry contradicts itself: {Why} What was known stays; nothing is read by the other schema")]
+    public static partial void RegistryConflict(ILogger logger, string why);
+
+    [LoggerMessage(EventIds.VersionTaken, LogLevel.Information, "Subject {Subject} has new version(s) {Versions}: policies that read it are resolved anew")]
+    public static partial void VersionTaken(ILogger logger, string subject, string versions);
+
+    [LoggerMessage(EventIds.VersionRefused, LogLevel.Error, "Version {Version} of subject {Subject} cannot be used, and its records are denied: {Why}")]
+    public static partial void VersionRefused(ILogger logger, int version, string subject, string why);
+
+    [LoggerMessage(EventIds.VersionWarning, LogLevel.Warning, "New version of a subject: {Diagnostic}")]
+    public static partial void VersionWarning(ILogger logger, string diagnostic);
 }

@@ -3,14 +3,17 @@ using PolicyStreams.Rules;
 namespace PolicyStreams.Processor.Policies;
 
 /// <summary>
-/// What a policy may say and this processor does not do yet. It is refused by name, at start and at reload: running without it would be failing open.
+/// What a policy may say and this processor does not do, or not as it was started. It is refused by name, at start and at reload: running without it would be failing open.
 /// </summary>
 internal static class RuntimeSupport
 {
-    public static IReadOnlyList<Diagnostic> Check(PolicySet set) => Check(set.Policies, Severity.Error);
+    /// <summary>For policies that are to run.</summary>
+    /// <param name="hasHoldKey">Whether held records can be released at all.</param>
+    public static IReadOnlyList<Diagnostic> Check(PolicySet set, bool hasHoldKey) => Check(set.Policies, Severity.Error, hasHoldKey);
 
     /// <param name="severity">An error where the policies are to run; lint, which also looks at policies for later, warns.</param>
-    public static IReadOnlyList<Diagnostic> Check(IReadOnlyList<PolicyDocument> policies, Severity severity)
+    /// <param name="hasHoldKey">Whether held records can be released at all. Lint cannot know, and takes it that they can.</param>
+    public static IReadOnlyList<Diagnostic> Check(IReadOnlyList<PolicyDocument> policies, Severity severity, bool hasHoldKey = true)
     {
         var found = new List<Diagnostic>();
         foreach (PolicyDocument policy in policies)
@@ -19,12 +22,10 @@ internal static class RuntimeSupport
             {
                 if (binding.Identity is IdentityKind.Jws or IdentityKind.Oidc)
                 {
-                    Add(binding.PlaceOf("identity"), $"`identity: {(binding.Identity == IdentityKind.Jws ? "jws" : "oidc")}` of binding `{binding.Name}`", "use `identity: { topic: … }` with an ACL that keeps other producers out");
+                    Add(binding.PlaceOf("identity"), $"`identity: {(binding.Identity == IdentityKind.Jws ? "jws" : "oidc")}` of binding `{binding.Name}` is not run by this version", "use `identity: { topic: … }` with an ACL that keeps other producers out");
                 }
 
-                if (binding.Seal is not null) { Add(binding.PlaceOf("seal"), $"`seal` of binding `{binding.Name}`", "leave it out, and keep held and rejected topics readable by their owners alone"); }
                 if (binding.TombstoneTerms is { } terms) { CheckTerms(terms, binding.PlaceOf("tombstones", "hold", "scope")); }
-                if (binding.KeyFormat == KeyFormat.Avro && binding.Subject is not null) { Add(binding.PlaceOf("key_format"), $"`key_format: avro` of binding `{binding.Name}`", "use `bytes`, or `string` where keys are text"); }
             }
 
             foreach (RuleDocument rule in policy.Rules)
@@ -37,10 +38,14 @@ internal static class RuntimeSupport
 
             void CheckTerms(HoldTerms terms, (int, int) place)
             {
-                if (terms.Scope == HoldScope.Key) { Add(place, $"`scope: key` of `{terms.Rule}`", "leave it out: only the record itself is then held"); }
+                // Records that only wait for an earlier one must be released again, and without the key nothing is.
+                if (terms.Scope == HoldScope.Key && !hasHoldKey)
+                {
+                    Add(place, $"`scope: key` of `{terms.Rule}` needs a hold key: records that wait behind a hold could never be released", "give one: --key hold-key=file:PATH --hold-key hold-key");
+                }
             }
 
-            void Add((int Line, int Column) place, string what, string help) => found.Add(new Diagnostic(policy.Path, place.Line, place.Column, DiagnosticCodes.NotRunYet, severity, $"{what} is not run by this version", help));
+            void Add((int Line, int Column) place, string what, string help) => found.Add(new Diagnostic(policy.Path, place.Line, place.Column, DiagnosticCodes.NotRunYet, severity, what, help));
         }
 
         return found;

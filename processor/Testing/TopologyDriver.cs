@@ -51,8 +51,10 @@ public sealed class TopologyDriver : IDisposable
     private readonly DriverLog _log = new();
     private readonly SortedDictionary<(string Topic, int Partition), StreamTask> _tasks = [];
     private readonly Dictionary<(string Topic, int Partition), (long Ingress, long Approvals)> _committed = [];
+    private readonly SortedSet<(string Topic, int Partition)> _waiting = [];
     private TaskContext _context;
     private CompiledPolicy _policy;
+    private bool _redelivering;
 
     /// <param name="policy">Compiled; its bindings' topics are the driver's.</param>
     /// <param name="time">The clock that decisions and expiry go by.</param>
@@ -67,6 +69,15 @@ public sealed class TopologyDriver : IDisposable
 
     /// <summary>True (the default) commits after every record, statement, and punctuation. Else call <see cref="Commit"/>.</summary>
     public bool AutoCommit { get; set; } = true;
+
+    /// <summary>
+    /// Stands for the registry: given the binding and what the judge needs, tells the binding (<see cref="CompiledBinding.Answer"/>) and returns the policy to go on with, the same or
+    /// one that was resolved anew; or null where it cannot say now: the record then waits, and <see cref="Redeliver"/> gives it again. Unset: what the policy was not resolved with is unknown.
+    /// </summary>
+    public Func<CompiledBinding, JudgeResult, CompiledPolicy?>? Registry { get; set; }
+
+    /// <summary>Ingress partitions whose next record waits for the registry.</summary>
+    public IReadOnlyCollection<(string Topic, int Partition)> Waiting => _waiting;
 
     /// <summary>What an operator would have been alarmed of.</summary>
     public IReadOnlyList<string> Alarms => _log.Alarms;
@@ -141,7 +152,14 @@ public sealed class TopologyDriver : IDisposable
     {
         foreach (StreamTask task in _tasks.Values)
         {
-            foreach (DriverRecord record in _log.From(task.IngressTopic, task.Partition, task.NextIngress)) { Process(record); }
+            _redelivering = true;
+            foreach (DriverRecord record in _log.From(task.IngressTopic, task.Partition, task.NextIngress))
+            {
+                Process(record);
+                if (_waiting.Contains((record.Topic, record.Partition))) { break; }
+            }
+
+            _redelivering = false;
             foreach (DriverRecord record in _log.From(task.ApprovalsTopic, task.Partition, task.NextApprovals)) { task.Statement(record.Offset, record.TimestampMs, record.Key, record.Value); }
             task.EndHolds(0, int.MaxValue);
         }
@@ -192,11 +210,21 @@ public sealed class TopologyDriver : IDisposable
             Headers = headers,
             Principal = task.Binding.Document.TopicPrincipal,
         };
-        if (task.Process(input) == TaskStep.NeedsSchema)
+        if (_waiting.Contains((record.Topic, record.Partition)) && !_redelivering) { return; }
+        _waiting.Remove((record.Topic, record.Partition));
+        while (task.Process(input) == TaskStep.NeedsSchema)
         {
-            // There is no registry to ask: what the policy was not resolved with is unknown.
-            task.Binding.AddWriter(task.Needed.NeededSchemaId, WriterAdmission.UnknownId, null);
-            task.Process(input);
+            JudgeResult needed = task.Needed;
+            CompiledPolicy? policy = _policy;
+            if (Registry is null) { task.Binding.AnswerUnknown(needed); }
+            else { policy = Registry(task.Binding, needed); }
+            if (policy is null)
+            {
+                _waiting.Add((record.Topic, record.Partition));
+                return;
+            }
+
+            if (!ReferenceEquals(policy, _policy)) { UsePolicy(policy); }
         }
     }
 

@@ -16,6 +16,9 @@ public sealed class Condition
     /// <summary>True where <c>key</c> is read.</summary>
     public bool ReadsKey { get; init; }
 
+    /// <summary>Paths into the key that are read, see <see cref="KeyReads"/>.</summary>
+    internal IReadOnlyList<PolicyStreams.Schemas.PathStep[]> KeyPathsRead { get; init; } = [];
+
     /// <summary>For lint: what is legal and probably meant otherwise.</summary>
     public IReadOnlyList<CelDiagnostic> Notes { get; init; } = [];
 

@@ -88,6 +88,7 @@ public sealed class ConditionCompiler
             InterpretedParts = compiler.Interpreted,
             FieldsRead = [.. paths.Read],
             ReadsKey = planner.ReadsKey,
+            KeyPathsRead = KeyReads.Of(expr),
             Notes = notes,
             Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
             Canonical = CelPrinter.Print(expr),

@@ -18,7 +18,7 @@ internal sealed class BindingScratch
         _bits = new ulong[words];
         _sets = new BitsetCache<FiredSet>(words);
         Values = new SiteMasker(binding.Masks, Texts, Entries);
-        Keys = new SiteMasker(binding.Key.Masks, Texts, Entries);
+        Keys = new SiteMasker(binding.Key.Masks, Texts, Entries, key: true);
         MaskHolds = new bool[RuleCount];
     }
 

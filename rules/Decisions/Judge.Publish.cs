@@ -62,8 +62,37 @@ public sealed partial class Judge
         {
             KeyFormat.String or KeyFormat.Json when key.Length <= KeyTextBytesMax && Utf8.IsValid(key) => Encoding.UTF8.GetString(key),
             KeyFormat.Long when key.Length == 8 => BinaryPrimitives.ReadInt64BigEndian(key).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            KeyFormat.Avro when KeyPayload(binding, input, key, out RecordSchema? schema, out ReadOnlySpan<byte> payload) => ReadableKey(schema!, payload),
             _ => null,
         };
+    }
+
+    private static string? ReadableKey(RecordSchema schema, ReadOnlySpan<byte> payload)
+    {
+        var text = new ByteBuffer(256);
+        using var writer = new Utf8JsonWriter(text, ViewOptions);
+        if (schema.WriteReadable(payload, writer) != DecodeOutcome.Decoded) { return null; }
+        writer.Flush();
+        return text.Length <= KeyTextBytesMax ? Encoding.UTF8.GetString(text.Written) : null;
+    }
+
+    /// <summary>A key without its frame, and the schema that reads it. False for a key that has none.</summary>
+    /// <param name="key">The record's key, or what a mask made of it: the frame is the same.</param>
+    internal static bool KeyPayload(CompiledBinding binding, in RecordInput input, ReadOnlySpan<byte> key, out RecordSchema? schema, out ReadOnlySpan<byte> payload)
+    {
+        schema = null;
+        payload = default;
+        if (binding.Key.Writers is not { } writers) { return false; }
+        SchemaFrame frame = default;
+        if (!writers.Unframed)
+        {
+            int headers = SchemaHeader(input.Headers, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
+            if (FrameReader.Read(binding.Key.Framing, key, header, headers, out frame, writers) != DecodeOutcome.Decoded) { return false; }
+        }
+
+        schema = writers.Find(frame.Schema)?.Schema;
+        payload = key[frame.PayloadStart..];
+        return schema is not null;
     }
 
     /// <summary>The published value without its frame, and the schema that reads it. False for a null value.</summary>
@@ -78,7 +107,7 @@ public sealed partial class Judge
     }
 
     /// <summary>Sets the bits of masks that find something to mask, and readies the maskers.</summary>
-    private void FireMasks(CompiledBinding binding, BindingScratch scratch, in RecordInput input)
+    private void FireMasks(CompiledBinding binding, BindingScratch scratch, in RecordInput input, in Reading reading)
     {
         foreach (CompiledMask mask in binding.Masks) { scratch.Values.Enabled[mask.Selector] = Enforced(binding, scratch, mask); }
         foreach (ref readonly MaskSite site in _frame.Sites.AsSpan(0, _frame.SiteCount))
@@ -102,13 +131,12 @@ public sealed partial class Judge
             if (scratch.MaskHolds[mask.Rule]) { scratch.Set(mask.Rule); }
         }
 
-        if (binding.Key.Masks.Length > 0) { FireKeyMasks(binding, scratch, input); }
+        if (reading.KeyWriter is not null && binding.Key.Masks.Length > 0) { FireKeyMasks(binding, scratch); }
     }
 
-    private void FireKeyMasks(CompiledBinding binding, BindingScratch scratch, in RecordInput input)
+    private void FireKeyMasks(CompiledBinding binding, BindingScratch scratch)
     {
         foreach (CompiledMask mask in binding.Key.Masks) { scratch.Keys.Enabled[mask.Selector] = Enforced(binding, scratch, mask); }
-        if (!binding.Key.TryProgram(input.Key, out RecordProgram program, out int start) || program.Walk(input.Key[start..], _keyFrame) != DecodeOutcome.Decoded) { return; }
         foreach (ref readonly MaskSite site in _keyFrame.Sites.AsSpan(0, _keyFrame.SiteCount))
         {
             int rule = binding.Key.Masks[site.Selector].Rule;
@@ -122,7 +150,7 @@ public sealed partial class Judge
     {
         scratch.Entries.Begin();
         int start = output.Length;
-        if (PublishValue(scratch, input, reading, output, verdict) && PublishKey(binding, scratch, input, output, verdict) && PublishHeaders(binding, scratch, input, verdict))
+        if (PublishValue(scratch, input, reading, output, verdict) && PublishKey(binding, scratch, input, reading, output, verdict) && PublishHeaders(binding, scratch, input, verdict))
         {
             verdict.MaskedSet = scratch.Entries.Set();
             return;
@@ -168,7 +196,7 @@ public sealed partial class Judge
         return true;
     }
 
-    private bool PublishKey(CompiledBinding binding, BindingScratch scratch, in RecordInput input, ByteBuffer output, Verdict verdict)
+    private bool PublishKey(CompiledBinding binding, BindingScratch scratch, in RecordInput input, in Reading reading, ByteBuffer output, Verdict verdict)
     {
         if (!input.HasKey) { return true; }
         int start = output.Length;
@@ -194,7 +222,7 @@ public sealed partial class Judge
             return true;
         }
 
-        return binding.Key.Masks.Length == 0 || PublishKeyFields(binding, scratch, input, output, verdict);
+        return binding.Key.Masks.Length == 0 || PublishKeyFields(scratch, input, reading, output, verdict);
     }
 
     private static void KeyDone(BindingScratch scratch, CompiledMask mask, Verdict verdict, ByteBuffer output, int start)
@@ -206,22 +234,16 @@ public sealed partial class Judge
         verdict.KeyLength = output.Length - start;
     }
 
-    private bool PublishKeyFields(CompiledBinding binding, BindingScratch scratch, in RecordInput input, ByteBuffer output, Verdict verdict)
+    private bool PublishKeyFields(BindingScratch scratch, in RecordInput input, in Reading reading, ByteBuffer output, Verdict verdict)
     {
         SiteMasker masker = scratch.Keys;
-        if (!masker.Enabled.AsSpan().Contains(true)) { return true; }
-
-        // A key that is not of its format may hold anything: it is not published unmasked.
-        if (!binding.Key.TryProgram(input.Key, out RecordProgram program, out int payload) || program.Walk(input.Key[payload..], _keyFrame) != DecodeOutcome.Decoded)
-        {
-            return MaskFailed(binding, verdict, binding.Key.Masks[masker.Enabled.AsSpan().IndexOf(true)], "key-format");
-        }
-
         if (!masker.HasWork(_keyFrame)) { return true; }
+        RecordProgram program = reading.KeyWriter!.Program!;
+        int payload = reading.KeyStart;
         masker.Begin(input, program);
         int start = output.Length;
         output.Append(input.Key[..payload]);
-        if (program.Rewrite(input.Key[payload..], _keyFrame, masker, output) != RewriteOutcome.Written) { return MaskFailed(binding, verdict, masker.Failed, masker.FailCode); }
+        if (program.Rewrite(input.Key[payload..], _keyFrame, masker, output) != RewriteOutcome.Written) { return MaskFailed(verdict.Binding, verdict, masker.Failed, masker.FailCode); }
         if (masker.Applied == 0)
         {
             output.Truncate(start);

@@ -34,7 +34,7 @@ public sealed partial class Judge
     /// <summary>Judges one record; masks included. The same input and policy give the same verdict and bytes.</summary>
     /// <param name="output">Rewritten bytes are appended here.</param>
     /// <param name="verdict">Overwritten.</param>
-    /// <returns>Not decided only where the record's schema id is not known to the binding yet: fetch it, call <see cref="CompiledBinding.AddWriter(int, WriterAdmission, SchemaVersion)"/>, ask again.</returns>
+    /// <returns>Not decided only where the record's schema id is not known to the binding yet: fetch it, call <see cref="CompiledBinding.Answer"/>, ask again.</returns>
     public JudgeResult Decide(CompiledBinding binding, in RecordInput input, ByteBuffer output, Verdict verdict)
     {
         BindingScratch scratch = Scratch(binding);
@@ -99,7 +99,9 @@ public sealed partial class Judge
     }
 
     private static JudgeResult Needed(in Reading reading) =>
-        reading.Schema.Kind == SchemaRefKind.Guid ? new JudgeResult(false, 0) { NeededSchemaGuid = reading.Schema.Guid } : new JudgeResult(false, (int)reading.Schema.Id);
+        reading.Schema.Kind == SchemaRefKind.Guid
+            ? new JudgeResult(false, 0) { NeededSchemaGuid = reading.Schema.Guid, OfKey = reading.AtKey }
+            : new JudgeResult(false, (int)reading.Schema.Id) { OfKey = reading.AtKey };
 
     /// <summary>What of a record is known once its frame was read.</summary>
     private struct Reading
@@ -107,6 +109,13 @@ public sealed partial class Judge
         public SchemaRef Schema;
         public int PayloadStart;
         public Writer? Writer;
+
+        /// <summary>True once the key is what is being read: <see cref="Schema"/> is then the key's.</summary>
+        public bool AtKey;
+        public int KeyStart;
+
+        /// <summary>Null where the key is null, or has no schema.</summary>
+        public Writer? KeyWriter;
     }
 
     /// <summary>Limits, framing, writer, walk, and all rules, in this order. Leaves what fired in the scratch.</summary>
@@ -123,28 +132,67 @@ public sealed partial class Judge
             if (document.Tombstones == TombstoneChoice.Deny) { return Cause(scratch, verdict, SystemCauses.Tombstone, "null-value"); }
             if (document.Tombstones == TombstoneChoice.Hold) { scratch.Set(scratch.TombstoneBit); }
             _frame.Begin(binding.Plan.Root.SlotCount, []);
-            return Rules(binding, scratch, input, reading, verdict);
+        }
+        else
+        {
+            DecodeOutcome outcome = ReadFrame(binding, input, out SchemaFrame frame);
+            if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
+            reading.Schema = frame.Schema;
+            reading.PayloadStart = frame.PayloadStart;
+            Writer? writer = reading.Writer = binding.Find(frame.Schema);
+            if (writer is null) { return Stage.Unknown; }
+            if (writer.SchemaId > 0) { verdict.SchemaId = writer.SchemaId; }
+            if (writer.Refusal is not null) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, writer.Refusal); }
+            outcome = writer.Program!.Walk(input.Value[frame.PayloadStart..], _frame);
+            if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
         }
 
-        DecodeOutcome outcome = ReadFrame(binding, input, out SchemaFrame frame);
-        if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
-        reading.Schema = frame.Schema;
-        reading.PayloadStart = frame.PayloadStart;
-        Writer? writer = reading.Writer = binding.Find(frame.Schema);
-        if (writer is null) { return Stage.Unknown; }
-        if (writer.SchemaId > 0) { verdict.SchemaId = writer.SchemaId; }
-        if (writer.Refusal is not null) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, writer.Refusal); }
-        outcome = writer.Program!.Walk(input.Value[frame.PayloadStart..], _frame);
-        if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
-        if (writer.Mismatches.Count > 0)
+        if (binding.Key.Writers is not null && input.HasKey && ReadKey(binding, scratch, input, verdict, ref reading) is { } stage) { return stage; }
+        if (reading.Writer is { Mismatches.Count: > 0 } || reading.KeyWriter is { Mismatches.Count: > 0 })
         {
             verdict.Fired = scratch.Cause(SystemCauses.SchemaMismatch, binding.PolicyDocument.OnSchemaMismatch);
-            foreach (SchemaMismatch mismatch in writer.Mismatches) { verdict.Errors.Add(new DecisionError(SystemCauses.SchemaMismatch, mismatch.Path)); }
+            foreach (SchemaMismatch mismatch in reading.Writer?.Mismatches ?? []) { verdict.Errors.Add(new DecisionError(SystemCauses.SchemaMismatch, mismatch.Path)); }
+            foreach (SchemaMismatch mismatch in reading.KeyWriter?.Mismatches ?? []) { verdict.Errors.Add(new DecisionError(SystemCauses.SchemaMismatch, mismatch.Path)); }
             return Stage.Decided;
         }
 
         return Rules(binding, scratch, input, reading, verdict);
     }
+
+    /// <summary>The key by its schema: frame, writer, walk. Null where it can be judged. Codes are those of values, with <c>key-</c> in front.</summary>
+    private Stage? ReadKey(CompiledBinding binding, BindingScratch scratch, in RecordInput input, Verdict verdict, ref Reading reading)
+    {
+        KeyCodec keys = binding.Key;
+        SchemaFrame frame = default;
+        DecodeOutcome outcome = DecodeOutcome.Decoded;
+        if (!keys.Writers!.Unframed)
+        {
+            int headers = SchemaHeader(input.Headers, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
+            outcome = FrameReader.Read(keys.Framing, input.Key, header, headers, out frame, keys.Writers);
+        }
+
+        if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.KeyCode(outcome)); }
+        reading.KeyStart = frame.PayloadStart;
+        Writer? writer = reading.KeyWriter = keys.Writers.Find(frame.Schema);
+        if (writer is null)
+        {
+            reading.AtKey = true;
+            reading.Schema = frame.Schema;
+            return Stage.Unknown;
+        }
+
+        if (writer.Refusal is not null) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, KeyRefusal(writer.Refusal)); }
+        outcome = writer.Program!.Walk(input.Key[frame.PayloadStart..], _keyFrame);
+        return outcome == DecodeOutcome.Decoded ? null : Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.KeyCode(outcome));
+    }
+
+    private static string KeyRefusal(string refusal) => refusal switch
+    {
+        "unknown-schema-id" => "key-unknown-schema-id",
+        "not-a-version" => "key-not-a-version",
+        "record-name" => "key-record-name",
+        _ => "key-unusable-schema",
+    };
 
     private static Stage Cause(BindingScratch scratch, Verdict verdict, string cause, string code)
     {
@@ -161,16 +209,23 @@ public sealed partial class Judge
             return DecodeOutcome.Decoded;
         }
 
-        ReadOnlySpan<byte> header = default;
-        int headers = 0;
-        for (int i = 0; i < input.Headers.Count; i++)
+        int headers = SchemaHeader(input.Headers, FrameReader.ValueHeader, out ReadOnlySpan<byte> header);
+        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding.Writers);
+    }
+
+    /// <summary>How many headers have the name, and the last one's value.</summary>
+    private static int SchemaHeader(RecordHeaders headers, ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        int found = 0;
+        for (int i = 0; i < headers.Count; i++)
         {
-            if (!input.Headers.Name(i).SequenceEqual(FrameReader.ValueHeader)) { continue; }
-            headers++;
-            header = input.Headers.Value(i);
+            if (!headers.Name(i).SequenceEqual(name)) { continue; }
+            found++;
+            value = headers.Value(i);
         }
 
-        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding);
+        return found;
     }
 
     private Stage Rules(CompiledBinding binding, BindingScratch scratch, in RecordInput input, in Reading reading, Verdict verdict)
@@ -181,9 +236,9 @@ public sealed partial class Judge
             Value = input.Value[reading.PayloadStart..],
             Frame = _frame,
             Program = writer?.Program!,
-            Key = input.Key,
+            Key = input.Key[reading.KeyStart..],
             HasKey = input.HasKey,
-            KeyReader = binding.Key.Reader,
+            KeyReader = reading.KeyWriter?.KeyReader,
             Headers = input.Headers,
             Principal = input.Principal,
             Topic = input.Topic,
@@ -214,7 +269,7 @@ public sealed partial class Judge
             else { scratch.MaskHolds[rule.Index] = holds; }
         }
 
-        FireMasks(binding, scratch, input);
+        FireMasks(binding, scratch, input, reading);
         return Stage.Judged;
     }
 

@@ -18,7 +18,7 @@ internal sealed class MaskEntries
     public void Begin() => Array.Clear(_bits);
 
     /// <summary>The number of a site's mask and path: from a table after the first time.</summary>
-    public int OfSite(CompiledMask mask, RecordProgram program, in MaskSite site, int selectors)
+    public int OfSite(CompiledMask mask, RecordProgram program, in MaskSite site, int selectors, bool key = false)
     {
         if (!ReferenceEquals(program, _lastProgram))
         {
@@ -29,7 +29,7 @@ internal sealed class MaskEntries
         ref int[] row = ref _lastTable[site.Selector];
         if (row is null || row.Length <= site.Node) { Array.Resize(ref row, site.Node + 1); }
         ref int number = ref row[site.Node];
-        if (number == 0) { number = Of(mask, program.SitePath(site)) + 1; }
+        if (number == 0) { number = Of(mask, key ? KeyCodec.KeyPath(program.SitePath(site)) : program.SitePath(site)) + 1; }
         return number - 1;
     }
 

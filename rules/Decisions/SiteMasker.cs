@@ -5,7 +5,8 @@ using PolicyStreams.Schemas.Capture;
 namespace PolicyStreams.Rules.Decisions;
 
 /// <summary>Answers a rewrite: which mask holds for a value, and what it makes of it. One a judge and binding; set up anew for each record.</summary>
-internal sealed class SiteMasker(CompiledMask[] masks, TextMasker texts, MaskEntries entries) : ISiteMasker
+/// <param name="key">True for the masks of keys: decisions spell their paths with <c>key</c> in front.</param>
+internal sealed class SiteMasker(CompiledMask[] masks, TextMasker texts, MaskEntries entries, bool key = false) : ISiteMasker
 {
     private string _topic = "";
     private int _partition;
@@ -57,7 +58,7 @@ internal sealed class SiteMasker(CompiledMask[] masks, TextMasker texts, MaskEnt
 
     private SiteResult Apply(CompiledMask mask, in MaskSite site, ReadOnlySpan<byte> text, ByteBuffer replacement)
     {
-        int entry = entries.OfSite(mask, _program, site, masks.Length);
+        int entry = entries.OfSite(mask, _program, site, masks.Length, key);
         Failed = mask;
         switch (mask.Method)
         {

@@ -5,7 +5,7 @@ namespace PolicyStreams.Rules.Masking;
 /// <summary>Whether a mask's output can stand where the masked value stands.</summary>
 internal static class MaskTypes
 {
-    public static void Check(MaskDocument mask, string path, IReadOnlyList<SchemaType> types, ValueKind parent, string what, DiagnosticBag bag)
+    public static void Check(MaskDocument mask, string path, IReadOnlyList<SchemaType> types, ValueKind parent, string what, DiagnosticBag bag, Severity severity = Severity.Error)
     {
         // In a union the mask must fit at least one branch; a value of another branch denies its record.
         string? fault = null, help = null;
@@ -15,7 +15,7 @@ internal static class MaskTypes
             if (fault is null) { return; }
         }
 
-        if (fault is not null) { bag.Error(mask.MethodNode, DiagnosticCodes.MaskType, $"`{mask.MethodName}` of {what} cannot mask `{path}`: {fault}", help); }
+        if (fault is not null) { bag.Add(mask.MethodNode.Line, mask.MethodNode.Column, DiagnosticCodes.MaskType, severity, $"`{mask.MethodName}` of {what} cannot mask `{path}`: {fault}", help); }
     }
 
     public static void CheckHeader(MaskDocument mask, string what, DiagnosticBag bag)

@@ -4,35 +4,51 @@ using PolicyStreams.Schemas.Json;
 
 namespace PolicyStreams.Rules;
 
-/// <summary>Schemas of bindings from files, for work without a registry.</summary>
+/// <summary>
+/// Schemas of bindings from files, for work without a registry. A subject is one file, <c>SUBJECT.avsc</c>, whose values are unframed; or several versions of it,
+/// <c>SUBJECT.v1.avsc</c>, <c>SUBJECT.v2.avsc</c>, … without a gap, whose numbers are their ids as well.
+/// </summary>
 public static class LocalSchemas
 {
-    /// <summary>Where the schema of a binding may be, relative to the policy's folder, first choice first. Empty where it needs none.</summary>
-    public static IReadOnlyList<string> Candidates(BindingDocument binding)
-    {
-        if (binding.SchemaFile is { } file) { return [file]; }
-        if (binding.Subject is not { } subject) { return []; }
-        string ending = binding.Format switch { SchemaFormat.Avro => ".avsc", SchemaFormat.Json => ".json", _ => ".proto" };
-        return [subject + ending, $"schemas/{subject}{ending}", $"../schemas/{subject}{ending}"];
-    }
+    private const int VersionsMax = 1_000;
+
+    /// <summary>Where the schema of a binding's values may be, relative to the policy's folder, first choice first. Empty where it needs none.</summary>
+    public static IReadOnlyList<string> Candidates(BindingDocument binding) => Candidates(binding.SchemaFile, binding.Subject, binding.Format);
+
+    /// <summary>The same for its keys.</summary>
+    public static IReadOnlyList<string> KeyCandidates(BindingDocument binding) =>
+        binding.KeyFormat == KeyFormat.Avro ? Candidates(binding.KeySchemaFile, binding.KeySubject, SchemaFormat.Avro) : [];
 
     /// <summary>One version, id 0: its values are unframed.</summary>
     /// <param name="text">The schema's text; ignored for JSON without a schema.</param>
     /// <exception cref="SchemaException">The text is no schema of the binding's format.</exception>
     public static SubjectSchemas Single(BindingDocument binding, string? text)
     {
-        RecordSchema schema = binding.Format switch
-        {
-            SchemaFormat.Json when binding.Subject is null && binding.SchemaFile is null && text is null => SchemalessJson.Instance,
-            SchemaFormat.Avro => AvroSchema.Parse(text ?? "", []),
-            SchemaFormat.Json => throw new SchemaException("schemas for JSON are not supported yet; leave `subject` and `schema` out"),
-            _ => throw new SchemaException("format protobuf is not supported yet"),
-        };
+        RecordSchema schema = binding.Format == SchemaFormat.Json && binding.Subject is null && binding.SchemaFile is null && text is null
+            ? SchemalessJson.Instance : Parse(binding.Format, text ?? "");
         return new SubjectSchemas(binding.Subject ?? "", [new SchemaVersion(1, 0, schema)]);
     }
 
+    /// <summary>The same for a binding's Avro keys.</summary>
+    /// <exception cref="SchemaException">The text is no Avro schema.</exception>
+    public static SubjectSchemas SingleKey(BindingDocument binding, string text) => new(binding.KeySubject ?? "", [new SchemaVersion(1, 0, Parse(SchemaFormat.Avro, text))]);
+
+    /// <summary>Several versions, oldest first; ids are numbers of versions, from 1.</summary>
+    /// <exception cref="SchemaException">A text is no schema of the format; the message names the version.</exception>
+    public static SubjectSchemas Several(string subject, SchemaFormat format, IReadOnlyList<string> texts)
+    {
+        var versions = new List<SchemaVersion>();
+        foreach (string text in texts)
+        {
+            try { versions.Add(new SchemaVersion(versions.Count + 1, versions.Count + 1, Parse(format, text))); }
+            catch (SchemaException fault) { throw new SchemaException($"version {versions.Count + 1}: {fault.Message}"); }
+        }
+
+        return new SubjectSchemas(subject, versions);
+    }
+
     /// <summary>
-    /// The schemas of a policy's bindings, each from the first file that is there.
+    /// The schemas of a policy's bindings, each from the first file that is there; those of Avro keys under <c>NAME/key</c>.
     /// </summary>
     /// <param name="read">Gives a file's text by its path relative to the policy's folder; null where there is none.</param>
     /// <param name="diagnostics">Says what is missing or cannot be used.</param>
@@ -42,27 +58,69 @@ public static class LocalSchemas
         var found = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
         foreach (BindingDocument binding in policy.Bindings)
         {
-            IReadOnlyList<string> candidates = Candidates(binding);
-            string? text = null;
-            string from = "";
-            foreach (string candidate in candidates)
-            {
-                if ((text = read(candidate)) is null) { continue; }
-                from = candidate;
-                break;
-            }
-
-            if (text is null && candidates.Count > 0)
-            {
-                bag.Error(binding.Node, DiagnosticCodes.SchemaMissing, $"no schema for binding `{binding.Name}`: there is no file {string.Join(" or ", candidates.Select(candidate => $"`{candidate}`"))}", "give one, or ask a registry: --registry URL");
-                continue;
-            }
-
-            try { found[binding.Name] = Single(binding, text); }
-            catch (SchemaException fault) { bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, from.Length > 0 ? $"schema `{from}` of binding `{binding.Name}`: {fault.Message}" : $"binding `{binding.Name}`: {fault.Message}"); }
+            Find(binding.Name, binding.Format, binding.Subject ?? "", Candidates(binding), binding, "");
+            if (binding.KeyFormat == KeyFormat.Avro) { Find(binding.Name + "/key", SchemaFormat.Avro, binding.KeySubject ?? "", KeyCandidates(binding), binding, "keys of "); }
         }
 
         foreach (Diagnostic diagnostic in bag.ToList()) { diagnostics.Add(diagnostic); }
         return found;
+
+        void Find(string name, SchemaFormat format, string subject, IReadOnlyList<string> candidates, BindingDocument binding, string of)
+        {
+            if (candidates.Count == 0)
+            {
+                found[name] = Single(binding, null);
+                return;
+            }
+
+            foreach (string candidate in candidates)
+            {
+                string? single = read(candidate);
+                List<string> several = candidate == binding.SchemaFile || candidate == binding.KeySchemaFile ? [] : Versions(candidate, read);
+                if (single is null && several.Count == 0) { continue; }
+                if (single is not null && several.Count > 0)
+                {
+                    bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, $"`{candidate}` and `{Numbered(candidate, 1)}` are both there, for {of}binding `{binding.Name}`", "one file is the subject's only version; or every version has its number");
+                    return;
+                }
+
+                try { found[name] = single is null ? Several(subject, format, several) : new SubjectSchemas(subject, [new SchemaVersion(1, 0, Parse(format, single))]); }
+                catch (SchemaException fault) { bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, $"schema `{candidate}` of {of}binding `{binding.Name}`: {fault.Message}"); }
+                return;
+            }
+
+            bag.Error(binding.Node, DiagnosticCodes.SchemaMissing, $"no schema for {of}binding `{binding.Name}`: there is no file {string.Join(" or ", candidates.Select(candidate => $"`{candidate}`"))}", "give one, or ask a registry: --registry URL");
+        }
     }
+
+    private static string[] Candidates(string? file, string? subject, SchemaFormat format)
+    {
+        if (file is not null) { return [file]; }
+        if (subject is null) { return []; }
+        string ending = format switch { SchemaFormat.Avro => ".avsc", SchemaFormat.Json => ".json", _ => ".proto" };
+
+        // A context or a slash in a subject's name is no folder of ours.
+        string name = string.Concat(subject.Select(c => c is '/' or '\\' or ':' ? '_' : c));
+        return [name + ending, $"schemas/{name}{ending}", $"../schemas/{name}{ending}"];
+    }
+
+    private static List<string> Versions(string candidate, Func<string, string?> read)
+    {
+        var texts = new List<string>();
+        while (texts.Count < VersionsMax && read(Numbered(candidate, texts.Count + 1)) is { } text) { texts.Add(text); }
+        return texts;
+    }
+
+    private static string Numbered(string candidate, int version)
+    {
+        int dot = candidate.LastIndexOf('.');
+        return $"{candidate[..dot]}.v{version}{candidate[dot..]}";
+    }
+
+    private static AvroSchema Parse(SchemaFormat format, string text) => format switch
+    {
+        SchemaFormat.Avro => AvroSchema.Parse(text, []),
+        SchemaFormat.Json => throw new SchemaException("schemas for JSON are not supported yet; leave `subject` and `schema` out"),
+        _ => throw new SchemaException("format protobuf is not supported yet"),
+    };
 }

@@ -56,8 +56,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
             if (result.Decided) { break; }
 
             // Offline there is nobody to ask: what the subject's versions do not have is unknown.
-            if (result.NeededSchemaId > 0) { binding.AddWriter(result.NeededSchemaId, WriterAdmission.UnknownId, null); }
-            else { binding.AddWriter(result.NeededSchemaGuid!.Value, 0, WriterAdmission.UnknownId, null); }
+            binding.AnswerUnknown(result);
         }
 
         Answer(input, number, answers);

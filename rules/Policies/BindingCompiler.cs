@@ -8,22 +8,32 @@ using PolicyStreams.Schemas.Json;
 namespace PolicyStreams.Rules;
 
 /// <summary>Compiles the rules that apply to one binding against its schemas.</summary>
-internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument binding, SubjectSchemas subject, SubjectSchemas? keySubject, KeyRing keys, DiagnosticBag bag)
+/// <param name="keySubject">Null where keys have no schema.</param>
+/// <param name="running">
+/// True where a running policy is compiled anew because its subjects have more versions. What a version brings is then no mistake of the policy's author: tags that sit where
+/// their mask cannot be applied, and schemas that cannot be used, are warnings, and the records that they touch are denied one by one.
+/// </param>
+internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument binding, SubjectSchemas subject, SubjectSchemas? keySubject, KeyRing keys, DiagnosticBag bag, bool running = false)
 {
     private readonly List<(CompiledRule Rule, MaskSelector Selector)> _explicit = [];
     private readonly List<(CompiledRule Rule, MaskSelector Selector)> _tagged = [];
     private readonly List<(CompiledRule Rule, MaskSelector Selector)> _keyed = [];
+    private readonly List<(CompiledRule Rule, MaskSelector Selector)> _keyTagged = [];
     private Dictionary<string, IReadOnlySet<string>> _tags = [];
+    private Dictionary<string, IReadOnlySet<string>> _keyTags = [];
 
     public CompiledBinding? Compile()
     {
         int errors = bag.ErrorCount;
         SchemaType type = subject.Checked.Type;
         var root = new CaptureRow { Node = new CaptureNode { Type = type } };
-        RecordSchema? keySchema = KeySchema();
+        SubjectSchemas? keySchemas = KeySchemas();
+        RecordSchema? keySchema = keySchemas?.Checked;
+        CheckRecordName(subject, binding.RecordName);
+        if (keySchemas is not null) { CheckRecordName(keySchemas, binding.KeyRecord); }
         var compiler = new ConditionCompiler(type, KeyType(keySchema), root);
-        _tags = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal);
-        foreach (SchemaVersion version in subject.Versions) { SchemaPaths.AddTags(version.Schema.Type, _tags); }
+        _tags = Tags(subject);
+        _keyTags = keySchemas is null ? [] : Tags(keySchemas);
 
         var rules = new List<CompiledRule>();
         foreach (RuleDocument rule in policy.Rules)
@@ -38,7 +48,8 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
 
         // Explicit paths come before tags, and each in document order: sites of one value come in the order of selectors, so the first that applies is the one that holds.
         List<(CompiledRule Rule, MaskSelector Selector)> selectors = [.. _explicit, .. _tagged];
-        if (selectors.Count > ushort.MaxValue)
+        List<(CompiledRule Rule, MaskSelector Selector)> keySelectors = [.. _keyed, .. _keyTagged];
+        if (selectors.Count > ushort.MaxValue || keySelectors.Count > ushort.MaxValue)
         {
             bag.Error(binding.Node, DiagnosticCodes.TooMany, $"binding `{binding.Name}` has more than {ushort.MaxValue} masks");
             return null;
@@ -46,15 +57,19 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
 
         var masks = new CompiledMask[selectors.Count];
         for (int i = 0; i < masks.Length; i++) { masks[i] = Mask(selectors[i].Rule, i); }
-        var keyMasks = new CompiledMask[_keyed.Count];
-        for (int i = 0; i < keyMasks.Length; i++) { keyMasks[i] = Mask(_keyed[i].Rule, i); }
+        var keyMasks = new CompiledMask[keySelectors.Count];
+        for (int i = 0; i < keyMasks.Length; i++) { keyMasks[i] = Mask(keySelectors[i].Rule, i); }
         CompiledMask[] headerMasks = [.. rules.Where(rule => rule.Document.Mask?.Path?.Root == PathRoot.Header).Select(rule => Mask(rule, -1))];
         CompiledMask[] wholeKeyMasks = [.. rules.Where(rule => rule.Document.Mask?.Path is { Root: PathRoot.Key, Steps.Length: 0 }).Select(rule => Mask(rule, -1))];
         if (bag.ErrorCount > errors) { return null; }
 
         var plan = new CapturePlan { Root = root, Selectors = [.. selectors.Select(selector => selector.Selector)], TagsByPath = _tags };
-        CapturePlan? keyPlan = keySchema is null || keyMasks.Length == 0 ? null
-            : new CapturePlan { Root = new CaptureRow { Node = new CaptureNode { Type = keySchema.Type } }, Selectors = [.. _keyed.Select(selector => selector.Selector)] };
+        CapturePlan? keyPlan = keySchema is null ? null : new CapturePlan
+        {
+            Root = new CaptureRow { Node = new CaptureNode { Type = keySchema.Type } },
+            Selectors = [.. keySelectors.Select(selector => selector.Selector)],
+            TagsByPath = _keyTags,
+        };
         var compiledBinding = new CompiledBinding
         {
             Document = binding,
@@ -65,9 +80,11 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             Masks = masks,
             HeaderMasks = headerMasks,
             WholeKeyMasks = wholeKeyMasks,
-            Key = new KeyCodec(binding.KeyFormat, keySchema, keySubject, keyPlan, keyMasks),
+            Key = new KeyCodec(binding, keySchemas, keyPlan, keyMasks, [.. rules.SelectMany(rule => rule.When?.KeyPathsRead ?? [])]),
         };
-        AddWriters(compiledBinding);
+        compiledBinding.Open();
+        AddWriters(compiledBinding.Writers, subject, "");
+        if (compiledBinding.Key.Writers is { } keyWriters) { AddWriters(keyWriters, keySchemas!, "keys of "); }
         return bag.ErrorCount > errors ? null : compiledBinding;
     }
 
@@ -84,18 +101,52 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         return rule.Mask = CompiledMask.Create(document, rule.Index, selector, keys, pattern);
     }
 
-    private RecordSchema? KeySchema()
+    private SubjectSchemas? KeySchemas()
     {
         switch (binding.KeyFormat)
         {
             case KeyFormat.Json:
-                return SchemalessJson.Instance;
+                return new SubjectSchemas("", [new SchemaVersion(1, 0, SchemalessJson.Instance)]);
+            case KeyFormat.Avro when keySubject is { Versions.Count: > 0, Checked.Format: SchemaFormat.Avro }:
+                return keySubject;
             case KeyFormat.Avro:
-                if (keySubject is { Versions.Count: > 0 }) { return keySubject.Checked; }
-                bag.Error(binding.Node, DiagnosticCodes.SchemaMissing, $"binding `{binding.Name}` has `key_format: avro`, and no schema for its keys", $"register one under subject `{binding.Topics.Ingress}-key`");
+                bag.Error(binding.Node, keySubject is { Versions.Count: > 0 } ? DiagnosticCodes.SchemaFormatMismatch : DiagnosticCodes.SchemaMissing,
+                    $"binding `{binding.Name}` has `key_format: avro`, and no Avro schema for its keys", binding.KeySubject is { } name ? $"register one under subject `{name}`" : null);
                 return null;
             default:
                 return null;
+        }
+    }
+
+    private static Dictionary<string, IReadOnlySet<string>> Tags(SubjectSchemas subject)
+    {
+        var tags = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal);
+        foreach (SchemaVersion version in subject.Versions) { SchemaPaths.AddTags(version.Schema.Type, tags, version.Tags); }
+
+        // A field that is another one by alias carries its tags, and the other way round.
+        foreach (SchemaVersion version in subject.Versions)
+        {
+            SchemaAliases.Walk(version.Schema.Type, (own, others) =>
+            {
+                SortedSet<string> all = new([.. tags.GetValueOrDefault(own) ?? Enumerable.Empty<string>(), .. others.SelectMany(other => tags.GetValueOrDefault(other) ?? Enumerable.Empty<string>())], StringComparer.Ordinal);
+                if (all.Count == 0) { return; }
+                foreach (string path in (string[])[own, .. others]) { tags[path] = all; }
+            });
+        }
+
+        return tags;
+    }
+
+    /// <summary>A subject that is named after a record holds that record; a version that is another one may not write, and the checked one must not be.</summary>
+    private void CheckRecordName(SubjectSchemas schemas, string? record)
+    {
+        if (record is null || schemas.Versions[^1].Id == 0) { return; }
+        foreach (SchemaVersion version in schemas.Versions)
+        {
+            if (version.Deleted || version.Schema.Type.FullName == record) { continue; }
+            string what = $"version {version.Version} of subject `{schemas.Subject}` is {(version.Schema.Type.FullName is { } other ? $"record `{other}`" : "no record")}, not `{record}`, which the subject is named after";
+            if (version.Version == schemas.CheckedVersion.Version) { bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, what, "name the record that producers write"); }
+            else { bag.Warning(binding.Node, DiagnosticCodes.VersionMismatch, what, "its records are denied"); }
         }
     }
 
@@ -178,51 +229,56 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
                 }
 
                 MaskTypes.Check(mask, resolved.Path.ToString(), resolved.Types, resolved.ParentKind, what, bag);
-                (path.Root == PathRoot.Key ? _keyed : _explicit).Add((rule, new MaskSelector(resolved.Path, null)));
+
+                // A program walks a key as it walks a value: paths start at what is walked.
+                if (path.Root == PathRoot.Key) { _keyed.Add((rule, new MaskSelector(new FieldPath(PathRoot.Value, null, resolved.Path.Steps.ToArray()), null))); }
+                else { _explicit.Add((rule, new MaskSelector(resolved.Path, null))); }
                 return;
         }
     }
 
     private void SelectTag(CompiledRule rule, MaskDocument mask, string tag, string what, SchemaType type)
     {
-        bool found = false;
-        foreach ((string text, IReadOnlySet<string> tags) in _tags.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        bool found = Carried(mask, tag, what, subject, _tags, inKey: false);
+        bool inKey = keySubject is not null && Carried(mask, tag, what, keySubject, _keyTags, inKey: true);
+        if (inKey) { _keyTagged.Add((rule, new MaskSelector(null, tag))); }
+        if (found) { _tagged.Add((rule, new MaskSelector(null, tag))); }
+        if (found || inKey) { return; }
+        if (type.Kind == ValueKind.Dyn && type.Branches.Count == 0)
         {
-            if (!tags.Contains(tag)) { continue; }
-            found = true;
-            foreach (SchemaVersion version in subject.Versions)
-            {
-                // A tag may sit on a field that another version lacks: each version is checked where it has the field.
-                if (PathText.Parse(text, out _, out _) is { } path && SchemaPaths.Resolve(version.Schema.Type, new FieldPath(PathRoot.Value, null, Steps(path)), out _, out _) is { } resolved)
-                {
-                    MaskTypes.Check(mask, text, resolved.Types, resolved.ParentKind, what, bag);
-                }
-            }
-        }
-
-        if (found || type.Kind == ValueKind.Dyn && type.Branches.Count == 0 && NoTags(mask, tag, what))
-        {
-            _tagged.Add((rule, new MaskSelector(null, tag)));
+            bag.Error(mask.SelectorNode, DiagnosticCodes.UnknownTag, $"tag `{YamlReader.Shown(tag)}` of {what}: JSON without a schema has no tags", "select by `field`");
             return;
         }
 
-        if (type.Kind == ValueKind.Dyn && type.Branches.Count == 0) { return; }
-        List<string> known = [.. _tags.Values.SelectMany(set => set).Distinct().Order(StringComparer.Ordinal)];
+        List<string> known = [.. _tags.Values.Concat(_keyTags.Values).SelectMany(set => set).Distinct().Order(StringComparer.Ordinal)];
         bag.Error(mask.SelectorNode, DiagnosticCodes.UnknownTag, $"no field of {SubjectName()} carries tag `{YamlReader.Shown(tag)}` of {what}", NearestName.Help(tag, known, "tags"));
     }
 
-    private bool NoTags(MaskDocument mask, string tag, string what)
+    /// <summary>True where some version carries the tag. Each version that has the field is checked: a tag may sit on a field that another one lacks.</summary>
+    private bool Carried(MaskDocument mask, string tag, string what, SubjectSchemas schemas, Dictionary<string, IReadOnlySet<string>> byPath, bool inKey)
     {
-        bag.Error(mask.SelectorNode, DiagnosticCodes.UnknownTag, $"tag `{YamlReader.Shown(tag)}` of {what}: JSON without a schema has no tags", "select by `field`");
-        return false;
+        bool found = false;
+        foreach ((string text, IReadOnlySet<string> tags) in byPath.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            if (!tags.Contains(tag)) { continue; }
+            found = true;
+            if (PathText.Parse(text, out _, out _) is not { } path) { continue; }
+            foreach (SchemaVersion version in schemas.Versions)
+            {
+                if (version.Deleted || SchemaPaths.Resolve(version.Schema.Type, InValue(path), out _, out _) is not { } resolved) { continue; }
+                MaskTypes.Check(mask, inKey ? KeyCodec.KeyPath(text) : text, resolved.Types, resolved.ParentKind, what, bag, running ? Severity.Warning : Severity.Error);
+            }
+        }
+
+        return found;
     }
 
     /// <summary>A field of the value that is named like a root (<c>key</c>) keeps its name when a tag's path is read back.</summary>
-    private static PathStep[] Steps(FieldPath path) => path.Root switch
+    internal static FieldPath InValue(FieldPath path) => path.Root switch
     {
-        PathRoot.Key => [new PathStep(PathStepKind.Field, "key"), .. path.Steps.Span],
-        PathRoot.Header => [new PathStep(PathStepKind.Field, "headers"), new PathStep(PathStepKind.MapKey, path.Header!)],
-        _ => path.Steps.ToArray(),
+        PathRoot.Key => new FieldPath(PathRoot.Value, null, [new PathStep(PathStepKind.Field, "key"), .. path.Steps.Span]),
+        PathRoot.Header => new FieldPath(PathRoot.Value, null, [new PathStep(PathStepKind.Field, "headers"), new PathStep(PathStepKind.MapKey, path.Header!)]),
+        _ => path,
     };
 
     private void CheckKeyNames()
@@ -241,21 +297,23 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         bag.Error(at, DiagnosticCodes.UnknownMaskKey, $"key `{name}` of {what} is not supplied", NearestName.Find(name, keys.Names) is { } near ? $"did you mean `{near}`?" : $"supply it: --key {name}=file:PATH");
     }
 
-    private void AddWriters(CompiledBinding compiled)
+    private void AddWriters(WriterTable writers, SubjectSchemas schemas, string of)
     {
-        foreach (SchemaVersion version in subject.Versions)
+        foreach (SchemaVersion version in schemas.Versions)
         {
-            Writer? writer = compiled.Admit(version);
-            if (writer?.Program is null)
+            Writer writer = writers.Admit(version);
+            string what = $"version {version.Version} of {of}{(version.Id == 0 ? $"binding `{binding.Name}`" : $"subject `{schemas.Subject}`")}";
+            if (writer is { Program: null, RefusedForGood: false })
             {
-                bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, $"version {version.Version} of {SubjectName()} cannot be compiled for binding `{binding.Name}`");
+                if (running && version.Version != schemas.CheckedVersion.Version) { bag.Warning(binding.Node, DiagnosticCodes.SchemaUnusable, $"{what} cannot be compiled for binding `{binding.Name}`", "its records are denied"); }
+                else { bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, $"{what} cannot be compiled for binding `{binding.Name}`"); }
                 continue;
             }
 
             // Records of such a version are denied or held one by one; the author hears of it here.
             foreach (SchemaMismatch mismatch in writer.Mismatches)
             {
-                bag.Warning(binding.Node, DiagnosticCodes.VersionMismatch, $"version {version.Version} of {SubjectName()}: `{mismatch.Path}` {mismatch.Why}", "its records get what `on_schema_mismatch` says");
+                bag.Warning(binding.Node, DiagnosticCodes.VersionMismatch, $"{what}: `{mismatch.Path}` {mismatch.Why}", "its records get what `on_schema_mismatch` says");
             }
         }
     }

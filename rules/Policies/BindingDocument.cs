@@ -26,10 +26,30 @@ public sealed class BindingDocument
     /// <summary>Subject whose versions writers may use; null where <see cref="SchemaFile"/> is given or the format is JSON without a schema.</summary>
     public string? Subject { get; init; }
 
+    /// <summary>How <see cref="Subject"/> was named; topic where the policy names it outright.</summary>
+    public SubjectNaming Naming { get; init; }
+
+    /// <summary>Full name of the record that the subject is named after; null with naming <c>topic</c>. A version that is another record may not write.</summary>
+    public string? RecordName { get; init; }
+
     /// <summary>A schema file beside the policy, for work offline; relative to the policy's folder.</summary>
     public string? SchemaFile { get; init; }
 
     public KeyFormat KeyFormat { get; init; }
+
+    /// <summary>Subject of the keys' schemas; null unless keys are Avro without a <see cref="KeySchemaFile"/>.</summary>
+    public string? KeySubject { get; init; }
+
+    public SubjectNaming KeyNaming { get; init; }
+
+    /// <summary>As <see cref="RecordName"/>, of the keys' subject.</summary>
+    public string? KeyRecord { get; init; }
+
+    /// <summary>A schema file for keys beside the policy: keys are then unframed.</summary>
+    public string? KeySchemaFile { get; init; }
+
+    /// <summary>Framing of Avro keys; none for keys without a schema.</summary>
+    public Framing KeyFraming { get; init; } = Framing.None;
 
     public IdentityKind Identity { get; init; }
 

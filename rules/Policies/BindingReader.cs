@@ -1,13 +1,20 @@
+using System.Text.RegularExpressions;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules;
 
 /// <summary>Reads one binding, and fills in its defaults.</summary>
-internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyList<RuleDocument> rules, int recordBytesMax, int headersMax, HoldTerms? holdTerms)
+internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IReadOnlyList<RuleDocument> rules, int recordBytesMax, int headersMax, HoldTerms? holdTerms)
 {
     private static readonly string[] Keys =
-        ["name", "description", "format", "subject", "schema", "framing", "key_format", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
+        ["name", "description", "format", "subject", "schema", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
+
+    private const int SubjectLengthMax = 512;
+
+    private static readonly Regex FullName = FullNamePattern();
+
+    private static readonly string[] FramingWords = ["confluent", "apicurio4", "apicurio8", "none"];
 
     private static readonly string[] TopicKeys = ["ingress", "governed", "rejected", "held", "state", "approvals", "decisions", "routes"];
 
@@ -23,13 +30,13 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
         section.Require("format");
         int format = section.Word("format", "avro", "json", "protobuf");
         BindingTopics topics = Topics(section, name ?? "x", what);
-        string? subject = section.Find("subject") is { } subjectNode ? section.Text(subjectNode, "subject", 512) : null;
+        NamedSubject? named = Subject(section, "subject", what, topics.Ingress, key: false);
+        string? subject = named?.Subject;
         string? schemaFile = section.Find("schema") is { } schemaNode ? section.Text(schemaNode, "schema") : null;
         if (section.Has("subject") && section.Has("schema")) { bag.Error(section.Find("schema")!, DiagnosticCodes.BadValue, $"{what} has both `subject` and `schema`", "`subject` names a registry's schemas, `schema` a file for work offline"); }
-        if (subject is { Length: 0 }) { bag.Error(section.Find("subject")!, DiagnosticCodes.BadValue, $"`subject` of {what} is empty"); }
 
         // Kafka's serializers name a value's subject like this unless told otherwise. JSON without a subject has no schema.
-        if (subject is null && schemaFile is null && format != 1) { subject = $"{topics.Ingress}-value"; }
+        if (subject is null && schemaFile is null && format != 1) { subject = SubjectNames.Of(SubjectNaming.Topic, topics.Ingress, key: false, ""); }
         Principal principal = Identity(section, what, out IdentityKind identity, out string identityJson);
         HeaderChoice headers = Headers(section, what, out IReadOnlyList<string> headerNames);
         TombstoneChoice tombstones = Tombstones(section, what, out HoldTerms? tombstoneTerms);
@@ -46,6 +53,7 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
         int? partitions = section.Int("partitions", 1, 100_000);
         if (section.Find("description") is { Kind: not YamlKind.Scalar } words) { bag.Error(words, DiagnosticCodes.WrongShape, $"`description` of {what} is text"); }
         Framing framing = FramingOf(section, what, subject);
+        NamedSubject? keySubject = KeySchema(section, what, (KeyFormat)Math.Max(keyFormat, 0), topics.Ingress, framing, subject is not null, out string? keySchemaFile, out Framing keyFraming);
         return name is null ? null : new BindingDocument
         {
             Name = name,
@@ -56,7 +64,14 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
             Framing = framing,
             Subject = format < 0 ? null : subject,
             SchemaFile = format < 0 ? null : schemaFile,
+            Naming = named?.Naming ?? SubjectNaming.Topic,
+            RecordName = named?.Record,
             KeyFormat = keyFormat < 0 ? KeyFormat.Bytes : (KeyFormat)keyFormat,
+            KeySubject = keySubject?.Subject,
+            KeyNaming = keySubject?.Naming ?? SubjectNaming.Topic,
+            KeyRecord = keySubject?.Record,
+            KeySchemaFile = keySchemaFile,
+            KeyFraming = keyFraming,
             Identity = identity,
             TopicPrincipal = principal,
             IdentityJson = identityJson,
@@ -78,7 +93,7 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
 
     private Framing FramingOf(Section section, string what, string? subject)
     {
-        int word = section.Word("framing", "confluent", "apicurio4", "apicurio8", "none");
+        int word = section.Word("framing", FramingWords);
         if (word is >= 0 and < 3 && subject is null)
         {
             bag.Error(section.Find("framing")!, DiagnosticCodes.BadValue, $"`framing` of {what} carries schema ids, and without a `subject` nothing says which are admitted", "name the subject, or write framing: none");
@@ -86,6 +101,67 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
 
         if (word >= 0) { return (Framing)word; }
         return subject is null ? Framing.None : Framing.Confluent;
+    }
+
+    /// <summary>A subject by its own name, or as producers' serializers name it: <c>{ naming: record, record: shop.Payment }</c>.</summary>
+    private NamedSubject? Subject(Section binding, string name, string what, string ingress, bool key)
+    {
+        if (binding.Find(name) is not { } node) { return null; }
+        if (node.Kind != YamlKind.Mapping)
+        {
+            string? text = binding.Text(node, name, SubjectLengthMax);
+            if (text is { Length: 0 }) { bag.Error(node, DiagnosticCodes.BadValue, $"`{name}` of {what} is empty"); }
+            return text is null ? null : new NamedSubject(text, SubjectNaming.Topic, null);
+        }
+
+        var section = new Section(node, bag, $"`{name}` of {what}", ["naming", "record"]);
+        section.Require("naming");
+        int word = section.Word("naming", "topic", "record", "topic-record");
+        if (word < 0) { return null; }
+        var naming = (SubjectNaming)word;
+        if (naming == SubjectNaming.Topic)
+        {
+            if (section.Find("record") is { } needless) { bag.Error(needless, DiagnosticCodes.BadValue, $"`record` of `{name}` of {what} names nothing: with `naming: topic` the topic alone names the subject", "leave it out, or write naming: record or topic-record"); }
+            return new NamedSubject(SubjectNames.Of(naming, ingress, key, ""), naming, null);
+        }
+
+        string? record = section.Require("record") is { } recordNode ? section.Text(recordNode, "record", SubjectLengthMax) : null;
+        if (record is null) { return null; }
+        if (!FullName.IsMatch(record))
+        {
+            bag.Error(section.Find("record")!, DiagnosticCodes.BadName, $"`record` of `{name}` of {what} is no full name of a record", "namespace and name, with dots: shop.Payment");
+            return null;
+        }
+
+        return new NamedSubject(SubjectNames.Of(naming, ingress, key, record), naming, record);
+    }
+
+    private NamedSubject? KeySchema(Section section, string what, KeyFormat format, string ingress, Framing valueFraming, bool valueHasSubject, out string? file, out Framing framing)
+    {
+        file = section.Find("key_schema") is { } fileNode ? section.Text(fileNode, "key_schema") : null;
+        framing = Framing.None;
+        NamedSubject? subject = Subject(section, "key_subject", what, ingress, key: true);
+        int word = section.Word("key_framing", FramingWords);
+        if (format != KeyFormat.Avro)
+        {
+            foreach (string key in (string[])["key_subject", "key_schema", "key_framing"])
+            {
+                if (section.Find(key) is { } needless) { bag.Error(needless, DiagnosticCodes.BadValue, $"`{key}` of {what} speaks of schemas of keys, and only `key_format: avro` has any"); }
+            }
+
+            return null;
+        }
+
+        if (file is not null)
+        {
+            if (subject is not null) { bag.Error(section.Find("key_schema")!, DiagnosticCodes.BadValue, $"{what} has both `key_subject` and `key_schema`", "`key_subject` names a registry's schemas, `key_schema` a file for work offline"); }
+            if (word is >= 0 and < 3) { bag.Error(section.Find("key_framing")!, DiagnosticCodes.BadValue, $"`key_framing` of {what} carries schema ids, and with `key_schema` nothing says which are admitted", "name the subject, or write key_framing: none"); }
+            return null;
+        }
+
+        // Keys are framed as values are, where values are.
+        framing = word >= 0 ? (Framing)word : valueHasSubject ? valueFraming : Framing.Confluent;
+        return subject ?? new NamedSubject(SubjectNames.Of(SubjectNaming.Topic, ingress, key: true, ""), SubjectNaming.Topic, null);
     }
 
     private BindingTopics Topics(Section binding, string name, string what)
@@ -196,4 +272,9 @@ internal sealed class BindingReader(DiagnosticBag bag, string policy, IReadOnlyL
 
         return TombstoneChoice.Hold;
     }
+
+    [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\z")]
+    private static partial Regex FullNamePattern();
+
+    private sealed record NamedSubject(string Subject, SubjectNaming Naming, string? Record);
 }

@@ -47,6 +47,15 @@ internal static class CanonicalForm
         json.WriteString("subject", binding.Subject);
         json.WriteString("schema", binding.SchemaFile);
         json.WriteNumber("key_format", (int)binding.KeyFormat);
+        if (binding.RecordName is not null) { json.WriteString("record", binding.RecordName); }
+        if (binding.KeyFormat == KeyFormat.Avro)
+        {
+            json.WriteString("key_subject", binding.KeySubject);
+            json.WriteString("key_schema", binding.KeySchemaFile);
+            json.WriteString("key_record", binding.KeyRecord);
+            json.WriteNumber("key_framing", (int)binding.KeyFraming);
+        }
+
         json.WriteNumber("identity", (int)binding.Identity);
         json.WriteString("identity_id", binding.TopicPrincipal.Id);
         Texts(json, "identity_groups", binding.TopicPrincipal.Groups);

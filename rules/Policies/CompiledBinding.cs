@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using PolicyStreams.Rules.Decisions;
 using PolicyStreams.Rules.Masking;
@@ -21,16 +20,9 @@ public enum WriterAdmission : byte
 }
 
 /// <summary>A binding of a compiled policy: the rules that apply to it, its capture plan, and its programs by writer schema. Thread-safe.</summary>
-public sealed class CompiledBinding : IFrameRivals
+public sealed class CompiledBinding
 {
-    /// <summary>Refused ids that are remembered: records name ids freely, memory is not theirs to fill.</summary>
-    private const int RefusalsMax = 10_000;
-
-    private readonly ConcurrentDictionary<int, Writer> _writers = new();
-    private readonly ConcurrentDictionary<Guid, Writer> _guids = new();
-    private readonly ConcurrentDictionary<int, Guid> _guidOfId = new();
     private byte[][] _headerNames = [];
-    private int _refusals;
 
     internal CompiledBinding()
     {
@@ -58,59 +50,50 @@ public sealed class CompiledBinding : IFrameRivals
 
     internal KeyCodec Key { get; init; } = null!;
 
+    /// <summary>Writer schemas of values.</summary>
+    internal WriterTable Writers { get; private set; } = null!;
+
     /// <summary>The parts of decisions that do not change from record to record.</summary>
     internal DecisionParts Parts { get; private set; } = null!;
 
     /// <summary>True where values carry no frame: the one schema there is has no id.</summary>
-    internal bool Unframed { get; private set; }
-
-    /// <summary>The writer of unframed values.</summary>
-    internal Writer? OnlyWriter { get; private set; }
+    internal bool Unframed => Writers.Unframed;
 
     /// <summary>The checked schema: the latest version at load.</summary>
     public RecordSchema CheckedSchema => Subject.Checked;
 
-    /// <summary>Tells the binding of a schema id met at run time. Idempotent; thread-safe. Versions known at compile time are there already.</summary>
+    /// <summary>Tells the binding of a value's schema id met at run time. Idempotent; thread-safe. Versions known at compile time are there already.</summary>
     /// <param name="version">Needed where the id is admitted; its schema is compiled here.</param>
-    public void AddWriter(int schemaId, WriterAdmission admission, SchemaVersion? version)
-    {
-        if (admission == WriterAdmission.Admitted && version is not null)
-        {
-            if (!_writers.TryGetValue(schemaId, out Writer? known) || known.Refusal is not null) { Admit(version with { Id = schemaId }); }
-            return;
-        }
-
-        Refuse(schemaId, admission);
-    }
+    /// <remarks>
+    /// Tags that the version brings to paths of other versions take effect when the policy is compiled anew with it (<see cref="CompiledPolicy.Resolved"/>): that is the way for a host
+    /// that has a registry.
+    /// </remarks>
+    public void AddWriter(int schemaId, WriterAdmission admission, SchemaVersion? version) => Writers.Add(schemaId, admission, version);
 
     /// <summary>The same for a schema that records name by GUID.</summary>
-    public void AddWriter(Guid guid, int schemaId, WriterAdmission admission, SchemaVersion? version)
+    public void AddWriter(Guid guid, int schemaId, WriterAdmission admission, SchemaVersion? version) => Writers.Add(guid, schemaId, admission, version);
+
+    /// <summary>Answers what the judge asked: see <see cref="JudgeResult.NeededSchemaId"/>. Idempotent; thread-safe.</summary>
+    /// <param name="schemaId">The schema's id; 0 where it was asked for by GUID and has none here.</param>
+    /// <param name="version">Needed where the schema is admitted; it is compiled here.</param>
+    public void Answer(in JudgeResult needed, int schemaId, WriterAdmission admission, SchemaVersion? version)
     {
-        AddWriter(schemaId, admission, version);
-        if (schemaId > 0) { _guidOfId[schemaId] = guid; }
-        if (_writers.TryGetValue(schemaId, out Writer? writer)) { _guids[guid] = writer; }
-        else if (Room()) { _guids[guid] = Refused(schemaId, admission); }
+        WriterTable table = needed.OfKey ? Key.Writers! : Writers;
+        if (needed.NeededSchemaGuid is { } guid) { table.Add(guid, schemaId, admission, version); }
+        else { table.Add(schemaId, admission, version); }
     }
+
+    /// <summary>Answers that there is no such schema: where nobody can be asked.</summary>
+    public void AnswerUnknown(in JudgeResult needed) => Answer(needed, needed.NeededSchemaId, WriterAdmission.UnknownId, null);
 
     /// <summary>
     /// Forgets the ids that were refused, so that they are asked for again: a schema may be registered after the first record that names it. Call it now and then (once a minute).
     /// </summary>
     public void ForgetRefusals()
     {
-        foreach (KeyValuePair<int, Writer> entry in _writers)
-        {
-            if (entry.Value.Refusal is not null) { _writers.TryRemove(entry); }
-        }
-
-        foreach (KeyValuePair<Guid, Writer> entry in _guids)
-        {
-            if (entry.Value.Refusal is not null) { _guids.TryRemove(entry); }
-        }
-
-        Volatile.Write(ref _refusals, 0);
+        Writers.ForgetRefusals();
+        Key.Writers?.ForgetRefusals();
     }
-
-    bool IFrameRivals.TryGetGuid(int id, out Guid guid) => _guidOfId.TryGetValue(id, out guid);
 
     /// <summary>True where <c>headers: [names]</c> lists the name.</summary>
     internal bool KeepsHeader(ReadOnlySpan<byte> name)
@@ -123,23 +106,14 @@ public sealed class CompiledBinding : IFrameRivals
         return false;
     }
 
-    /// <summary>Appends the frame of the checked schema, for records that are made offline.</summary>
-    internal void AppendFrame(ByteBuffer output)
-    {
-        int id = Subject.Versions[^1].Id;
-        output.Append(0);
-        if (Document.Framing == Framing.Apicurio8) { output.Append([0, 0, 0, 0]); }
-        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), id);
-        output.Advance(4);
-    }
+    /// <summary>Appends the frame of a version, for records that are made offline.</summary>
+    /// <param name="version">Null for the checked one.</param>
+    internal void AppendFrame(ByteBuffer output, SchemaVersion? version = null) => KeyCodec.AppendFrame(output, Document.Framing, (version ?? Subject.CheckedVersion).Id);
 
-    internal Writer? Find(in SchemaRef schema) => schema.Kind switch
-    {
-        SchemaRefKind.Guid => _guids.GetValueOrDefault(schema.Guid),
-        SchemaRefKind.Id when schema.Id > int.MaxValue => Refused(0, WriterAdmission.UnknownId),
-        SchemaRefKind.Id => _writers.GetValueOrDefault((int)schema.Id),
-        _ => OnlyWriter,
-    };
+    internal Writer? Find(in SchemaRef schema) => Writers.Find(schema);
+
+    /// <summary>Makes the table of writers; versions are admitted to it next.</summary>
+    internal void Open() => Writers = new WriterTable(Compile, pinned: Document.Framing == Framing.None, Subject.CheckedVersion.Version);
 
     internal void Attach(CompiledPolicy policy)
     {
@@ -148,58 +122,29 @@ public sealed class CompiledBinding : IFrameRivals
         Parts = new DecisionParts(this);
     }
 
-    /// <summary>Compiles a version of the subject; a schema that cannot be compiled is refused.</summary>
-    internal Writer? Admit(SchemaVersion version)
+    /// <summary>Takes over what the binding that this one replaces has learned of GUIDs.</summary>
+    internal void Succeed(CompiledBinding before)
     {
-        Writer writer;
-        try
-        {
-            var mismatches = new List<SchemaMismatch>();
-            RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
-
-            // What an older version lacks was not there yet; what a later one lacks was taken away.
-            bool older = version.Version < Subject.Versions[^1].Version;
-            writer = new Writer
-            {
-                SchemaId = version.Id,
-                Version = version.Version,
-                Schema = version.Schema,
-                Program = program,
-                Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine))],
-            };
-        }
-        catch (SchemaException)
-        {
-            writer = Refused(version.Id, WriterAdmission.Unusable);
-        }
-
-        _writers[version.Id] = writer;
-
-        // Without ids there are no frames; and a binding that is not framed at all takes every value for its latest schema's.
-        if (version.Id == 0 || Document.Framing == Framing.None)
-        {
-            Unframed = true;
-            OnlyWriter = writer;
-        }
-
-        return writer;
+        Writers.TakeGuids(before.Writers);
+        if (Key.Writers is { } keys && before.Key.Writers is { } known) { keys.TakeGuids(known); }
     }
 
-    private void Refuse(int schemaId, WriterAdmission admission)
+    private Writer Compile(SchemaVersion version)
     {
-        if (_writers.TryGetValue(schemaId, out Writer? known) && known.Refusal is null) { return; }
-        if (Room()) { _writers[schemaId] = Refused(schemaId, admission); }
-    }
+        if (version.Refusal(Document.RecordName) is { } refusal) { return refusal; }
+        var mismatches = new List<SchemaMismatch>();
+        RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 
-    private bool Room()
-    {
-        if (Interlocked.Increment(ref _refusals) > RefusalsMax) { ForgetRefusals(); }
-        return true;
+        // What an older version lacks was not there yet; what a later one lacks was taken away.
+        bool older = version.Version < Subject.CheckedVersion.Version;
+        if (version.Version != Subject.CheckedVersion.Version) { MaskedPaths.Check(Plan, Subject.Checked.Type, version.Schema.Type, mismatches); }
+        return new Writer
+        {
+            SchemaId = version.Id,
+            Version = version.Version,
+            Schema = version.Schema,
+            Program = program,
+            Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine))],
+        };
     }
-
-    private static Writer Refused(int schemaId, WriterAdmission admission) => new()
-    {
-        SchemaId = schemaId,
-        Refusal = admission switch { WriterAdmission.NotAdmitted => "not-a-version", WriterAdmission.UnknownId => "unknown-schema-id", _ => "unusable-schema" },
-    };
 }

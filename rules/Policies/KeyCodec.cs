@@ -1,87 +1,94 @@
-using PolicyStreams.Rules.Cel;
+using System.Buffers.Binary;
+using System.Text.Json;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules;
 
-/// <summary>Keys of one binding: how conditions read them, and how masks change fields inside them. Immutable, thread-safe.</summary>
+/// <summary>Keys of one binding: which schemas they may have, how conditions read them, and how masks change fields inside them. Thread-safe.</summary>
 internal sealed class KeyCodec
 {
-    private readonly Dictionary<int, (RecordSchema Schema, RecordProgram? Program)> _versions = [];
-    private readonly RecordSchema? _only;
-    private readonly RecordProgram? _onlyProgram;
-
-    public KeyCodec(KeyFormat format, RecordSchema? schema, SubjectSchemas? subject, CapturePlan? plan, CompiledMask[] masks)
+    public KeyCodec(BindingDocument binding, SubjectSchemas? subject, CapturePlan? plan, CompiledMask[] masks, IReadOnlyList<PathStep[]> reads)
     {
-        Format = format;
+        Format = binding.KeyFormat;
+        Framing = binding.KeyFraming;
+        Subject = subject;
         Masks = masks;
-        if (schema is null) { return; }
-        Reader = Decode;
-        if (format == KeyFormat.Json || subject is null || subject.Versions[^1].Id == 0)
-        {
-            _only = schema;
-            _onlyProgram = plan is null ? null : schema.Compile(plan, WalkLimits.Default, []);
-            return;
-        }
-
-        foreach (SchemaVersion version in subject.Versions)
-        {
-            _versions[version.Id] = (version.Schema, plan is null ? null : version.Schema.Compile(plan, WalkLimits.Default, []));
-        }
+        if (subject is null) { return; }
+        Writers = new WriterTable(version => Compile(binding, subject, version, plan!, reads), pinned: Framing == Framing.None, subject.CheckedVersion.Version);
     }
 
     public KeyFormat Format { get; }
 
+    public Framing Framing { get; }
+
+    /// <summary>Schemas of keys that have one; for JSON the one that takes any; else null.</summary>
+    public SubjectSchemas? Subject { get; }
+
     /// <summary>Masks of fields inside the key, by selector of the key's plan.</summary>
     public CompiledMask[] Masks { get; }
 
-    /// <summary>Decodes keys for conditions; null where the key's bytes speak for themselves.</summary>
-    public Cel.KeyReader? Reader { get; }
+    /// <summary>Null where the key's bytes speak for themselves (<c>bytes</c>, <c>string</c>, <c>long</c>): then nothing of them is checked before they are read.</summary>
+    public WriterTable? Writers { get; }
 
-    /// <summary>The program that finds masked fields in a key, and where its payload begins. False for a key that is not of its format.</summary>
-    public bool TryProgram(ReadOnlySpan<byte> key, out RecordProgram program, out int start)
-    {
-        program = _onlyProgram!;
-        start = 0;
-        if (_only is not null) { return program is not null; }
-        if (!TryVersion(key, out (RecordSchema Schema, RecordProgram? Program) version, out start)) { return false; }
-        program = version.Program!;
-        return program is not null;
-    }
-
-    /// <summary>Encodes a key of plain JSON by the checked schema, framed where keys are.</summary>
+    /// <summary>Encodes a key of plain JSON, framed where keys are.</summary>
+    /// <param name="version">Null for the checked one.</param>
     /// <exception cref="SchemaException">The JSON does not fit the schema.</exception>
-    public byte[] Encode(System.Text.Json.JsonElement json)
+    public byte[] Encode(JsonElement json, SchemaVersion? version)
     {
         var buffer = new ByteBuffer();
-        RecordSchema? schema = _only;
-        foreach ((int id, (RecordSchema version, _)) in _versions)
-        {
-            buffer.Clear();
-            schema = version;
-            buffer.Append(0);
-            System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(buffer.GetSpan(4), id);
-            buffer.Advance(4);
-        }
-
-        schema!.EncodeJson(json, buffer);
+        version ??= Subject!.CheckedVersion;
+        if (!Writers!.Unframed) { AppendFrame(buffer, Framing, version.Id); }
+        version.Schema.EncodeJson(json, buffer);
         return buffer.Written.ToArray();
     }
 
-    private bool Decode(ReadOnlySpan<byte> key, out object? plain)
+    /// <summary>Appends the prefix that names a schema, for records that are made offline.</summary>
+    public static void AppendFrame(ByteBuffer output, Framing framing, int id)
     {
-        plain = null;
-        if (_only is not null) { return _only.Decode(key, out plain) == DecodeOutcome.Decoded; }
-        return TryVersion(key, out (RecordSchema Schema, RecordProgram? Program) version, out int start) && version.Schema.Decode(key[start..], out plain) == DecodeOutcome.Decoded;
+        output.Append(0);
+        if (framing == Framing.Apicurio8) { output.Append([0, 0, 0, 0]); }
+        BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), id);
+        output.Advance(4);
     }
 
-    private bool TryVersion(ReadOnlySpan<byte> key, out (RecordSchema Schema, RecordProgram? Program) version, out int start)
+    private static Writer Compile(BindingDocument binding, SubjectSchemas subject, SchemaVersion version, CapturePlan plan, IReadOnlyList<PathStep[]> reads)
     {
-        version = default;
-        start = 0;
-        if (FrameReader.Read(Framing.Confluent, key, default, 0, out SchemaFrame frame) != DecodeOutcome.Decoded || frame.Schema.Kind != SchemaRefKind.Id) { return false; }
-        start = frame.PayloadStart;
-        return _versions.TryGetValue((int)frame.Schema.Id, out version);
+        if (version.Refusal(binding.KeyRecord) is { } refusal) { return refusal; }
+        var mismatches = new List<SchemaMismatch>();
+        RecordProgram program = version.Schema.Compile(plan, WalkLimits.Default, mismatches);
+        if (version.Version != subject.CheckedVersion.Version) { MaskedPaths.Check(plan, subject.Checked.Type, version.Schema.Type, mismatches); }
+        for (int i = 0; i < mismatches.Count; i++) { mismatches[i] = mismatches[i] with { Path = KeyPath(mismatches[i].Path) }; }
+        bool own = version.Version == subject.CheckedVersion.Version;
+        SchemaType expected = subject.Checked.Type;
+        if (!own && version.Schema.Format != SchemaFormat.Json)
+        {
+            foreach (PathStep[] path in reads) { KeyTypes.Compare(expected, version.Schema.Type, path, mismatches); }
+        }
+
+        bool older = version.Version < subject.CheckedVersion.Version;
+        RecordSchema schema = version.Schema;
+        return new Writer
+        {
+            SchemaId = version.Id,
+            Version = version.Version,
+            Schema = schema,
+            Program = program,
+            KeyReader = own ? Decode : DecodeOther,
+            Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine)).Distinct()],
+        };
+
+        bool Decode(ReadOnlySpan<byte> key, out object? plain) => schema.Decode(key, out plain) == DecodeOutcome.Decoded;
+
+        bool DecodeOther(ReadOnlySpan<byte> key, out object? plain)
+        {
+            bool decoded = schema.Decode(key, out plain) == DecodeOutcome.Decoded;
+            if (decoded) { plain = KeyTypes.Conform(plain, expected); }
+            return decoded;
+        }
     }
+
+    /// <summary>A path inside the key as decisions spell it.</summary>
+    public static string KeyPath(string path) => path.Length == 0 || path[0] == '[' ? "key" + path : "key." + path;
 }

@@ -6,7 +6,7 @@ using PolicyStreams.Schemas;
 namespace PolicyStreams.Rules;
 
 /// <summary>Compiles a document binding by binding.</summary>
-internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionary<string, SubjectSchemas> subjects, KeyRing keys, DiagnosticBag bag)
+internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionary<string, SubjectSchemas> subjects, KeyRing keys, DiagnosticBag bag, bool running = false)
 {
     public CompiledPolicy? Compile()
     {
@@ -32,8 +32,13 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
             subjects.TryGetValue($"{binding.Name}/key", out SubjectSchemas? keySubject);
             ids[binding.Name] = [.. subject.Versions.Select(version => version.Id)];
             AppendIds(whole, binding.Name, subject);
-            if (keySubject is not null) { AppendIds(whole, $"{binding.Name}/key", keySubject); }
-            if (new BindingCompiler(document, binding, subject, keySubject, keys, bag).Compile() is { } compiled) { bindings[binding.Name] = compiled; }
+            if (keySubject is not null)
+            {
+                ids[$"{binding.Name}/key"] = [.. keySubject.Versions.Select(version => version.Id)];
+                AppendIds(whole, $"{binding.Name}/key", keySubject);
+            }
+
+            if (new BindingCompiler(document, binding, subject, keySubject, keys, bag, running).Compile() is { } compiled) { bindings[binding.Name] = compiled; }
         }
 
         if (bag.ErrorCount > 0) { return null; }
@@ -44,6 +49,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
             CanonicalDigest = Base64Url.EncodeToString(SHA256.HashData(canonical)),
             SchemaIds = ids,
             Bindings = bindings,
+            Subjects = subjects,
         };
         foreach (CompiledBinding binding in bindings.Values) { binding.Attach(policy); }
         return policy;
@@ -55,11 +61,18 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
         foreach (SchemaVersion version in subject.Versions)
         {
             text.Append(version.Id).Append(',');
+            if (version.Deleted) { text.Append("deleted,"); }
+            foreach ((string pattern, IReadOnlyList<string> tags) in version.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal))
+            {
+                text.Append(pattern).Append(':').AppendJoin('|', tags.Order(StringComparer.Ordinal)).Append(',');
+            }
 
             // A file has no id that would tell its content.
             if (version.Id == 0) { text.Append(Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(version.Schema.Text)))).Append(','); }
         }
 
+        // What it is checked against is the latest, unless versions were added while it runs.
+        if (subject.Pinned != 0 && subject.Pinned != subject.Versions[^1].Version) { text.Append("checked=").Append(subject.Pinned); }
         hash.AppendData(Encoding.UTF8.GetBytes(text.ToString()));
     }
 

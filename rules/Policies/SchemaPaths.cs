@@ -92,10 +92,11 @@ internal static class SchemaPaths
     }
 
     /// <summary>Tags by path, spelled as <see cref="FieldPath"/> does. A recursive type is walked into once more below itself: deeper levels are the programs'.</summary>
-    public static void AddTags(SchemaType root, Dictionary<string, IReadOnlySet<string>> tags)
+    /// <param name="patterns">Tags beside those of the schema, by patterns of fields' full names: see <see cref="SchemaVersion.Tags"/>.</param>
+    public static void AddTags(SchemaType root, Dictionary<string, IReadOnlySet<string>> tags, IReadOnlyDictionary<string, IReadOnlyList<string>>? patterns = null)
     {
         int budget = PathsMax;
-        Walk(root, [], [], tags, ref budget);
+        Walk(root, [], [], tags, patterns is { Count: > 0 } ? new TagPatterns(patterns) : null, ref budget);
     }
 
     /// <summary>All types that stand where a tagged field of this path stands.</summary>
@@ -117,18 +118,18 @@ internal static class SchemaPaths
         _ => "of no fixed type",
     };
 
-    private static void Walk(SchemaType type, List<PathStep> steps, List<SchemaType> open, Dictionary<string, IReadOnlySet<string>> tags, ref int budget)
+    private static void Walk(SchemaType type, List<PathStep> steps, List<SchemaType> open, Dictionary<string, IReadOnlySet<string>> tags, TagPatterns? patterns, ref int budget)
     {
         if (steps.Count > PathText.StepsMax || budget <= 0) { return; }
         switch (type.Kind)
         {
             case ValueKind.List or ValueKind.Map:
                 steps.Add(PathStep.All);
-                Walk(type.Element!, steps, open, tags, ref budget);
+                Walk(type.Element!, steps, open, tags, patterns, ref budget);
                 steps.RemoveAt(steps.Count - 1);
                 break;
             case ValueKind.Dyn:
-                foreach (SchemaType branch in type.Branches) { Walk(branch, steps, open, tags, ref budget); }
+                foreach (SchemaType branch in type.Branches) { Walk(branch, steps, open, tags, patterns, ref budget); }
                 break;
             case ValueKind.Record:
                 if (open.Count(other => ReferenceEquals(other.Fields, type.Fields)) > 1) { return; }
@@ -137,14 +138,15 @@ internal static class SchemaPaths
                 {
                     steps.Add(new PathStep(PathStepKind.Field, field.Name));
                     budget--;
-                    if (field.Tags.Count > 0)
+                    IReadOnlyList<string> own = patterns is null ? field.Tags : [.. field.Tags, .. patterns.Of(type.FullName, field.Name)];
+                    if (own.Count > 0)
                     {
                         string path = new FieldPath(PathRoot.Value, null, [.. steps]).ToString();
                         if (!tags.TryGetValue(path, out IReadOnlySet<string>? set)) { tags[path] = set = new SortedSet<string>(StringComparer.Ordinal); }
-                        foreach (string tag in field.Tags) { ((SortedSet<string>)set).Add(tag); }
+                        foreach (string tag in own) { ((SortedSet<string>)set).Add(tag); }
                     }
 
-                    Walk(field.Type, steps, open, tags, ref budget);
+                    Walk(field.Type, steps, open, tags, patterns, ref budget);
                     steps.RemoveAt(steps.Count - 1);
                 }
 

@@ -12,7 +12,7 @@ namespace PolicyStreams.Rules;
 /// <summary>One case: makes the record, judges it, compares.</summary>
 internal sealed class PolicyTestCase(CompiledPolicy policy, string name, DiagnosticBag bag)
 {
-    internal static readonly string[] GivenKeys = ["binding", "principal", "key", "headers", "time", "partition", "offset", "value", "bytes"];
+    internal static readonly string[] GivenKeys = ["binding", "principal", "key", "key_version", "headers", "time", "partition", "offset", "version", "value", "bytes"];
     internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "masked", "keys", "to", "route", "key", "headers", "value"];
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
@@ -71,8 +71,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         {
             JudgeResult result = release ? _judge.Release(binding, input, _output, _verdict) : _judge.Decide(binding, input, _output, _verdict);
             if (result.Decided) { return; }
-            if (result.NeededSchemaId > 0) { binding.AddWriter(result.NeededSchemaId, WriterAdmission.UnknownId, null); }
-            else { binding.AddWriter(result.NeededSchemaGuid!.Value, 0, WriterAdmission.UnknownId, null); }
+            binding.AnswerUnknown(result);
         }
     }
 
@@ -111,10 +110,11 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
 
         if (value!.IsNull) { return null; }
         JsonElement json = YamlJson.ToElement(value, bag);
-        RecordSchema schema = binding.CheckedSchema;
+        if (!Version(given, "version", binding.Subject, binding.Unframed, what, out SchemaVersion? version)) { return null; }
+        RecordSchema schema = version?.Schema ?? binding.CheckedSchema;
         if (schema is SchemalessJson) { return Encoding.UTF8.GetBytes(json.GetRawText()); }
         var buffer = new ByteBuffer();
-        if (!binding.Unframed) { binding.AppendFrame(buffer); }
+        if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
         try
         {
             schema.EncodeJson(json, buffer);
@@ -125,6 +125,18 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
             bag.Error(value, DiagnosticCodes.BadGiven, $"the value of test `{YamlReader.Shown(name)}` is not one of its schema: {fault.Message}");
             return null;
         }
+    }
+
+    /// <summary>The version that a record is written by; null for the checked one. False where the test names one that is not there.</summary>
+    private bool Version(Section given, string key, SubjectSchemas? schemas, bool unframed, string what, out SchemaVersion? version)
+    {
+        version = null;
+        if (given.Int(key, 1, int.MaxValue) is not { } number) { return !given.Has(key); }
+        version = unframed ? null : schemas?.Versions.FirstOrDefault(one => one.Version == number);
+        if (version is not null) { return true; }
+        bag.Error(given.Find(key)!, DiagnosticCodes.BadGiven, unframed ? $"`{key}` of {what} names a version, and records without a frame are all of one" : $"`{key}` of {what}: the schemas have no version {number}",
+            unframed ? "give the subject several versions: SUBJECT.v1.avsc, SUBJECT.v2.avsc" : null);
+        return false;
     }
 
     private byte[]? Key(Section given, CompiledBinding binding, string what)
@@ -142,7 +154,8 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
             case KeyFormat.Json:
                 return Encoding.UTF8.GetBytes(YamlJson.ToElement(node, bag).GetRawText());
             case KeyFormat.Avro:
-                try { return binding.Key.Encode(YamlJson.ToElement(node, bag)); }
+                if (!Version(given, "key_version", binding.Key.Subject, binding.Key.Writers!.Unframed, what, out SchemaVersion? version)) { return null; }
+                try { return binding.Key.Encode(YamlJson.ToElement(node, bag), version); }
                 catch (SchemaException fault)
                 {
                     bag.Error(node, DiagnosticCodes.BadGiven, $"`key` of {what} is not one of its schema: {fault.Message}");
@@ -217,7 +230,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         List(expect, "masked", _verdict.Masked);
         List(expect, "keys", _verdict.Keys);
         if (expect.Find("value") is { } value) { Value(value, binding, input); }
-        if (expect.Find("key") is { } key) { Same("key", key.IsNull ? "null" : key.Text, KeyText(binding, input)); }
+        if (expect.Find("key") is { } key) { KeyOut(key, binding, input); }
         if (expect.Find("headers") is { } headers) { HeadersOut(headers); }
     }
 
@@ -241,6 +254,28 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         writer.Flush();
         using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
         JsonCompare.Within(want, document.RootElement, schema.Type, "value", _failures);
+    }
+
+    private void KeyOut(YamlNode expected, CompiledBinding binding, in RecordInput input)
+    {
+        if (binding.Key.Writers is null || expected.IsNull || _verdict.KeyNulled || !input.HasKey)
+        {
+            Same("key", expected.IsNull ? "null" : expected.Text, KeyText(binding, input));
+            return;
+        }
+
+        ReadOnlySpan<byte> key = _verdict.KeyRewritten ? _output.Slice(_verdict.KeyStart, _verdict.KeyLength) : input.Key;
+        var json = new ByteBuffer();
+        using var writer = new Utf8JsonWriter(json, Relaxed);
+        if (!PolicyStreams.Rules.Judge.KeyPayload(binding, input, key, out RecordSchema? schema, out ReadOnlySpan<byte> payload) || schema!.WriteJson(payload, writer) != DecodeOutcome.Decoded)
+        {
+            _failures.Add("key: expected one of its schema, and it cannot be read");
+            return;
+        }
+
+        writer.Flush();
+        using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
+        JsonCompare.Within(YamlJson.ToElement(expected, bag), document.RootElement, schema.Type, "key", _failures);
     }
 
     private string KeyText(CompiledBinding binding, in RecordInput input)

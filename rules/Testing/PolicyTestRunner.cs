@@ -75,7 +75,7 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         PolicyDocument document = load.Set.Policies[0];
         var said = new List<Diagnostic>();
         Dictionary<string, SubjectSchemas> subjects = Named(section, document, bag);
-        if (subjects.Count < document.Bindings.Count)
+        if (subjects.Count < document.Bindings.Sum(binding => binding.KeyFormat == KeyFormat.Avro ? 2 : 1))
         {
             // Files that the test names come first; the rest is found as the host finds it.
             int slash = path.LastIndexOf('/');
@@ -97,21 +97,35 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
     {
         var subjects = new Dictionary<string, SubjectSchemas>(StringComparer.Ordinal);
         if (section.Find("schemas") is not { } node) { return subjects; }
-        var all = new Section(node, bag, "`schemas`", [.. document.Bindings.Select(binding => binding.Name)]);
+        var all = new Section(node, bag, "`schemas`", [.. document.Bindings.Select(binding => binding.Name), .. document.Bindings.Select(binding => binding.Name + "/key")]);
         foreach (YamlEntry entry in node.Entries)
         {
-            if (document.Binding(entry.Key.Text) is not { } binding || all.Text(entry.Value, entry.Key.Text) is not { } path) { continue; }
-            if (read(path) is not { } text)
+            bool key = entry.Key.Text.EndsWith("/key", StringComparison.Ordinal);
+            if (document.Binding(key ? entry.Key.Text[..^4] : entry.Key.Text) is not { } binding) { continue; }
+            if (entry.Value.Kind == YamlKind.Sequence)
             {
-                bag.Error(entry.Value, DiagnosticCodes.SchemaMissing, $"there is no schema file `{YamlReader.Shown(path)}`");
+                // Several versions of the subject, oldest first.
+                IReadOnlyList<string>? paths = all.Texts(entry.Key.Text, 1_000);
+                List<string> versions = [.. (paths ?? []).Select(path => Text(path, entry.Value, bag)).OfType<string>()];
+                if (paths is null || versions.Count < paths.Count) { continue; }
+                try { subjects[entry.Key.Text] = LocalSchemas.Several((key ? binding.KeySubject : binding.Subject) ?? "", key ? PolicyStreams.Schemas.SchemaFormat.Avro : binding.Format, versions); }
+                catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schemas of `{entry.Key.Text}`: {fault.Message}"); }
                 continue;
             }
 
-            try { subjects[binding.Name] = LocalSchemas.Single(binding, text); }
+            if (all.Text(entry.Value, entry.Key.Text) is not { } path || Text(path, entry.Value, bag) is not { } text) { continue; }
+            try { subjects[entry.Key.Text] = key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text); }
             catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schema `{YamlReader.Shown(path)}`: {fault.Message}"); }
         }
 
         return subjects;
+    }
+
+    private string? Text(string path, YamlNode at, DiagnosticBag bag)
+    {
+        string? text = read(path);
+        if (text is null) { bag.Error(at, DiagnosticCodes.SchemaMissing, $"there is no schema file `{YamlReader.Shown(path)}`"); }
+        return text;
     }
 
     private void RunTest(string file, YamlNode node, CompiledPolicy policy, DiagnosticBag bag)

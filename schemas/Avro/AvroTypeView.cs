@@ -25,6 +25,7 @@ internal static class AvroTypeView
                 Name = field.Name,
                 Type = field.Type.View,
                 Tags = field.Tags,
+                Aliases = field.Aliases,
                 HasDefault = field.HasDefault,
                 Default = field.Default is null ? null : AvroPlainReader.Read(field.Type, field.Default),
             };

@@ -55,4 +55,8 @@ public static class DecodeOutcomes
         DecodeOutcome.TooLarge => "too-large",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a decode outcome."),
     };
+    /// <summary>The same of a record's key: <c>key-truncated</c>.</summary>
+    public static string KeyCode(DecodeOutcome outcome) => KeyCodes[(int)outcome];
+
+    private static readonly string[] KeyCodes = [.. Enum.GetValues<DecodeOutcome>().Select(outcome => "key-" + Code(outcome))];
 }

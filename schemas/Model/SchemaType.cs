@@ -72,6 +72,9 @@ public sealed class SchemaField
     /// <summary>Values of <c>confluent:tags</c> (or <c>tags</c>) on the field, in order; empty where there are none.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
+    /// <summary>Other names that the schema gives the field (Avro's <c>aliases</c>); empty where there are none. Nothing is read by them.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
     /// <summary>True where the schema gives a default, so a writer that lacks the field reads as it.</summary>
     public bool HasDefault { get; init; }
 

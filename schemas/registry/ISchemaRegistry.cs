@@ -11,6 +11,6 @@ public interface ISchemaRegistry
     /// <summary>The schema of a GUID that a record named; otherwise as <see cref="GetByIdAsync"/>. One that is no version of the subject may come with id 0: Confluent's registry does not tell it.</summary>
     Task<RegistryAnswer<RegisteredSchema>> GetByGuidAsync(Guid guid, string? subject, CancellationToken cancellationToken);
 
-    /// <summary>All versions of a subject that are not deleted, oldest first; at least one where found.</summary>
+    /// <summary>All versions of a subject, oldest first; where found at least one that is not deleted. Deleted ones that the registry still shows are marked so.</summary>
     Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> GetSubjectAsync(string subject, CancellationToken cancellationToken);
 }

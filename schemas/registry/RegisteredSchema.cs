@@ -34,6 +34,9 @@ public sealed record RegisteredSchema
     /// <summary>The subjects and versions under which the id stands, as far as was asked: by id all of them, by subject that one.</summary>
     public IReadOnlyList<SubjectVersion> Versions { get; init; } = [];
 
+    /// <summary>True for a version that the registry has deleted softly and still shows: it may not write any more, and its tags go on counting.</summary>
+    public bool Deleted { get; init; }
+
     /// <summary>Null, or why the schema cannot be used though the registry has it: a reference that leads nowhere, or too many of them. Records that name it are denied; asking again does not help.</summary>
     public string? Unusable { get; init; }
 

@@ -166,7 +166,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             list = [];
             foreach (RegisteredSchema version in listed.Value ?? [])
             {
-                if (version.Id == key.Id) { list.Add(new SubjectVersion(subject, version.Version)); }
+                if (version.Id == key.Id && !version.Deleted) { list.Add(new SubjectVersion(subject, version.Version)); }
             }
         }
         else if (reply.Kind == ReplyKind.NotFound)
@@ -207,7 +207,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             if (!listed.IsFound && listed.Kind != RegistryAnswerKind.NotFound) { return listed.As<RegisteredSchema>(); }
             foreach (RegisteredSchema version in listed.Value ?? [])
             {
-                if (version.Guid == guid) { return RegistryAnswer<RegisteredSchema>.Found(version); }
+                if (version.Guid == guid && !version.Deleted) { return RegistryAnswer<RegisteredSchema>.Found(version); }
             }
         }
 
@@ -236,11 +236,15 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             return Unusable<IReadOnlyList<RegisteredSchema>>(Reply.Unreachable($"The subject has more than {Text(_options.VersionsMax)} versions."));
         }
 
-        numbers.Sort();
-        var versions = new List<RegisteredSchema>(numbers.Count);
-        foreach (int[] chunk in numbers.Distinct().Chunk(ParallelMax))
+        // What was deleted softly is still shown where it is asked for. A registry that knows no such question answers with the same list, or refuses it.
+        (Reply asked, List<int>? all) = await GetAsync($"subjects/{Uri.EscapeDataString(subject)}/versions?deleted=true", RegistryJson.Numbers).ConfigureAwait(false);
+        if (all is null && asked.Kind == ReplyKind.Unreachable) { return Unusable<IReadOnlyList<RegisteredSchema>>(asked); }
+        HashSet<int> live = [.. numbers];
+        List<int> wanted = [.. live.Union(all is { Count: > 0 } && all.Count <= _options.VersionsMax ? all : []).Order()];
+        var versions = new List<RegisteredSchema>(wanted.Count);
+        foreach (int[] chunk in wanted.Chunk(ParallelMax))
         {
-            RegistryAnswer<RegisteredSchema>[] answers = await Task.WhenAll(chunk.Select(number => FetchVersionAsync(subject, Text(number)))).ConfigureAwait(false);
+            RegistryAnswer<RegisteredSchema>[] answers = await Task.WhenAll(chunk.Select(number => FetchVersionAsync(subject, Text(number), !live.Contains(number)))).ConfigureAwait(false);
             foreach (RegistryAnswer<RegisteredSchema> answer in answers)
             {
                 // Deleted since it was listed.
@@ -250,14 +254,14 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             }
         }
 
-        return versions.Count == 0
+        return versions.TrueForAll(version => version.Deleted)
             ? RegistryAnswer<IReadOnlyList<RegisteredSchema>>.NotFound("The subject has no versions.")
             : RegistryAnswer<IReadOnlyList<RegisteredSchema>>.Found(versions);
     }
 
-    private async Task<RegistryAnswer<RegisteredSchema>> FetchVersionAsync(string subject, string version)
+    private async Task<RegistryAnswer<RegisteredSchema>> FetchVersionAsync(string subject, string version, bool deleted = false)
     {
-        (Reply reply, SchemaBody? body) = await GetAsync($"subjects/{Uri.EscapeDataString(subject)}/versions/{version}", RegistryJson.Schema).ConfigureAwait(false);
+        (Reply reply, SchemaBody? body) = await GetAsync($"subjects/{Uri.EscapeDataString(subject)}/versions/{version}{(deleted ? "?deleted=true" : "")}", RegistryJson.Schema).ConfigureAwait(false);
         if (reply.Kind == ReplyKind.NotFound) { return RegistryAnswer<RegisteredSchema>.NotFound(reply.Reason); }
         if (body is null) { return Unusable<RegisteredSchema>(reply); }
         if (body.Id < 1 || body.Version < 1 || (version != "latest" && Text(body.Version) != version))
@@ -270,7 +274,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
         References references = await ReferencesAsync(key, kept).ConfigureAwait(false);
         if (references.Failure is Reply failure) { return Unusable<RegisteredSchema>(failure); }
         var places = new Places([new SubjectVersion(subject, body.Version)], _time.GetTimestamp());
-        return RegistryAnswer<RegisteredSchema>.Found(Compose(key, kept, subject, places, references.List, references.Unusable));
+        return RegistryAnswer<RegisteredSchema>.Found(Compose(key, kept, subject, places, references.List, references.Unusable) with { Deleted = deleted });
     }
 
     private async Task<RegistryAnswer<IReadOnlyList<string>>> FetchSubjectsAsync()
@@ -380,13 +384,18 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
             _bodies[key] = kept;
         }
 
-        // Tags of the registry are not part of the schema, and may be added to it later.
-        if (body.Tags.Count > kept.Tags.Count)
+        // Tags of the registry are not part of the schema, and may be added to it later. They are never taken away here.
+        var tags = new Dictionary<string, IReadOnlyList<string>>(kept.Tags, StringComparer.Ordinal);
+        bool more = false;
+        foreach ((string pattern, IReadOnlyList<string> names) in body.Tags)
         {
-            kept = kept with { Tags = body.Tags };
-            _bodies[key] = kept;
+            IReadOnlyList<string> known = tags.GetValueOrDefault(pattern, []);
+            if (tags.ContainsKey(pattern) && names.All(known.Contains)) { continue; }
+            tags[pattern] = [.. known.Union(names)];
+            more = true;
         }
 
+        if (more) { _bodies[key] = kept = kept with { Tags = tags }; }
         return true;
     }
 

@@ -126,6 +126,9 @@ internal sealed class Bench
         return policy is null ? null : new Bench(policy, last, lastId);
     }
 
+    /// <summary>The same records under another policy.</summary>
+    public Bench With(CompiledPolicy policy) => new(policy, _schema, _schemaId);
+
     public static KeyRing Keys()
     {
         var keys = new KeyRing();

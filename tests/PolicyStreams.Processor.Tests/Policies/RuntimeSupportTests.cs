@@ -28,7 +28,6 @@ public sealed class RuntimeSupportTests
     [InlineData("identity: none", "tombstones: { hold: { approvers: [risk], expires: 1h, on_expiry: deny, reason: gone, scope: key } }", "", "`scope: key` of `ps:tombstone`")]
     [InlineData("identity: none", "seal: seal-key", "", "`seal`")]
     [InlineData("identity: { oidc: { issuer: \"https://id.example.com\", audience: payments } }", "stamp: none", "", "`identity: oidc`")]
-    [InlineData("identity: none", "key_format: avro", "", "`key_format: avro`")]
     public void Check_WhatIsNotRun_IsRefusedByName(string identity, string more, string scope, string? refused)
     {
         string text = Plain.Replace("IDENTITY", identity, StringComparison.Ordinal).Replace("MORE", more, StringComparison.Ordinal).Replace(" SCOPE", scope, StringComparison.Ordinal);

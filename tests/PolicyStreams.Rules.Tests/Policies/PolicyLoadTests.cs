@@ -15,6 +15,8 @@ public class PolicyLoadTests
 
     private static string Minimal(string binding = "", string top = "", string rules = "") => Bench.Yaml(rules.Length > 0 ? rules : "[]", binding, top);
 
+    private static string MinimalAvroKey(string binding) => Minimal(binding).Replace("key_format: string", "key_format: avro", StringComparison.Ordinal);
+
     [Fact]
     public void Load_DesignsExample_HasEverythingInIt()
     {
@@ -141,6 +143,8 @@ public class PolicyLoadTests
     [InlineData("stamp: yes", "PS0103")]
     [InlineData("seal: 'a b'", "PS0104")]
     [InlineData("schema: a.avsc", "PS0103")]
+    [InlineData("key_subject: x", "PS0103")]
+    [InlineData("key_framing: none", "PS0103")]
     public void Load_BadBinding_IsSaid(string binding, string code) => Assert.Contains(Load(Minimal(binding)), diagnostic => diagnostic.Code == code);
 
     [Theory]
@@ -154,6 +158,34 @@ public class PolicyLoadTests
     [InlineData("tombstones: allow")]
     [InlineData("topics: { ingress: in, governed: out, decisions: log }")]
     public void Load_GoodBinding_IsTaken(string binding) => Assert.Empty(Load(Minimal(binding)));
+
+    [Theory]
+    [InlineData("key_subject: ''", "PS0103")]
+    [InlineData("key_subject: { naming: record }", "PS0101")]
+    [InlineData("key_subject: { naming: records, record: A }", "PS0103")]
+    [InlineData("key_subject: { naming: topic, record: shop.A }", "PS0103")]
+    [InlineData("key_subject: { naming: record, record: 'no name' }", "PS0104")]
+    [InlineData("key_subject: { namin: record, record: shop.A }", "PS0100")]
+    [InlineData("key_subject: a\nkey_schema: b.avsc", "PS0103")]
+    [InlineData("key_schema: b.avsc\nkey_framing: confluent", "PS0103")]
+    public void Load_BadKeySchema_IsSaid(string binding, string code) => Assert.Contains(Load(MinimalAvroKey(binding)), diagnostic => diagnostic.Code == code);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("key_subject: { naming: topic-record, record: shop.A }\nkey_framing: apicurio4")]
+    [InlineData("key_schema: b.avsc")]
+    public void Load_GoodKeySchema_IsTaken(string binding) => Assert.Empty(Load(MinimalAvroKey(binding)));
+
+    [Theory]
+    [InlineData("subject: { naming: topic }", "raw.payments-value", null)]
+    [InlineData("subject: { naming: record, record: shop.Payment }", "shop.Payment", "shop.Payment")]
+    [InlineData("subject: { naming: topic-record, record: shop.Payment }", "raw.payments-shop.Payment", "shop.Payment")]
+    [InlineData("subject: { naming: topic-record, record: shop.Payment }\ntopics: { ingress: in }", "in-shop.Payment", "shop.Payment")]
+    public void Load_SubjectByNaming_IsNamedAsSerializersDo(string binding, string subject, string? record)
+    {
+        BindingDocument document = Document(Minimal(binding).Replace("    subject: raw.payments-value\n", "", StringComparison.Ordinal)).Bindings[0];
+        Assert.Equal((subject, record), (document.Subject, document.RecordName));
+    }
 
     [Theory]
     [InlineData("- { id: a, deny: {} }\n- { id: a, deny: {} }", "PS0105")]

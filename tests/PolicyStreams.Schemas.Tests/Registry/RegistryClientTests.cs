@@ -260,7 +260,7 @@ public class RegistryClientTests
         Assert.Equal(["c", "b"], schema.References.Select(reference => reference.Text));
         Assert.Equal("JSON", schema.Type);
         Assert.Null(schema.Unusable);
-        Assert.Equal(4, peer.Requests.Count);
+        Assert.Equal(5, peer.Requests.Count);
     }
 
     [Theory]

@@ -1,5 +1,3 @@
-using PolicyStreams.Schemas.Registry;
-
 namespace PolicyStreams.Schemas.Tests;
 
 public class SubjectNamesTests

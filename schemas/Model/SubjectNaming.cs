@@ -1,4 +1,4 @@
-namespace PolicyStreams.Schemas.Registry;
+namespace PolicyStreams.Schemas;
 
 /// <summary>How producers' serializers name subjects: Confluent's TopicNameStrategy (their default), RecordNameStrategy, and TopicRecordNameStrategy.</summary>
 public enum SubjectNaming : byte

@@ -1,0 +1,330 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using PolicyStreams.Processor.Testing;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas.Registry;
+using PolicyStreams.Schemas.Tests;
+
+namespace PolicyStreams.Processor.Tests.Registry;
+
+public sealed class SchemaResolutionTests
+{
+    private static readonly object Record = new { id = "p-1", note = "n", card = "4111111111111111" };
+
+    [Fact]
+    public async Task NewVersion_WithANewTag_MasksRecordsOfEarlierVersionsFromThenOn()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        string tagged = RegistryCase.Schema.Replace("\"note\",\"type\":\"string\"", "\"note\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal);
+        int second = await world.RegisterAsync("raw.payments-value", tagged);
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(tagged, second, Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        IReadOnlyList<DriverRecord> governed = world.Driver.Read("governed.payments");
+        Assert.Equal(["n", "*", "*"], governed.Select(record => RegistryCase.Read(RegistryCase.Schema, record.Value!).GetProperty("note").GetString()));
+        Assert.Equal(["allow", "allow", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal(2, world.Driver.Decisions("policy").Count);
+        Assert.Contains("105 Information: Subject raw.payments-value has new version(s) 2", world.Log, StringComparison.Ordinal);
+
+        // The other binding's subject has nothing new: its policy is the one it was.
+        Assert.Single(world.PolicyOf("orders").SchemaIds["orders"]);
+    }
+
+    [Fact]
+    public async Task Refresh_FindsATagBeforeTheFirstRecordThatBringsIt()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+        CompiledPolicy before = world.PolicyOf("payments");
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+        Assert.Same(before, world.PolicyOf("payments"));
+
+        await world.RegisterAsync("raw.payments-value", RegistryCase.Schema.Replace("\"note\",\"type\":\"string\"", "\"note\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal));
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+        world.Driver.UsePolicy(world.PolicyOf("payments"));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        Assert.Equal("*", RegistryCase.Read(RegistryCase.Schema, world.Driver.Read("governed.payments")[0].Value!).GetProperty("note").GetString());
+    }
+
+    [Fact]
+    public async Task RegistryDown_TheTaskThatNeedsItWaits_AndGoesOnWhenItIsBack()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+        string later = RegistryCase.Schema.Replace("{\"name\":\"id\"", "{\"name\":\"more\",\"type\":\"int\",\"default\":0},{\"name\":\"id\"", StringComparison.Ordinal);
+        int second = first + 1;
+        await world.StopAsync();
+
+        // Partition 0 needs a schema that nobody knows; partition 1 does not.
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(later, second, new { more = 1, id = "p-2", note = "n", card = "4111111111111111" }));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record), partition: 1);
+        Assert.Equal([(RegistryCase.Payments, 0)], world.Driver.Waiting);
+        Assert.Contains("could not be reached", world.LastWhy, StringComparison.Ordinal);
+        Assert.Equal([1], world.Driver.Read("governed.payments").Select(record => record.Partition));
+        Assert.Empty(world.Driver.Read("rejected.payments"));
+
+        await world.RestartAsync();
+        Assert.Equal(first, await Both(world));
+        Assert.Equal(second, await world.RegisterAsync("raw.payments-value", later));
+        world.Driver.Redeliver();
+        Assert.Empty(world.Driver.Waiting);
+        Assert.Equal([1, 0, 0], world.Driver.Read("governed.payments").Select(record => record.Partition));
+        Assert.Equal([1L, 2L], world.Driver.Decisions().Where(decision => decision.GetProperty("id").GetString()!.StartsWith("raw.payments-0-", StringComparison.Ordinal)).Select(decision => decision.GetProperty("seq").GetInt64() - 1));
+    }
+
+    [Fact]
+    public async Task RegistryMadeAnewWithAnotherSchemaUnderAKnownId_IsRefusedAndAlarmed()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+        await world.StopAsync();
+        await world.RestartAsync();
+
+        // The same id stands for a schema without the tag: who reads by it goes out unmasked.
+        string bare = RegistryCase.Schema.Replace(",\"confluent:tags\":[\"PAN\"]", "", StringComparison.Ordinal);
+        Assert.Equal(first, await world.RegisterAsync("raw.payments-value", bare));
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+
+        Assert.Contains("another schema for id", world.Health.Reasons["registry"], StringComparison.Ordinal);
+        Assert.Contains("104 Error: Schema registry contradicts itself", world.Log, StringComparison.Ordinal);
+        Assert.Contains("policystreams_runtime_events_total{event=\"registry_conflicts\"} 1", world.Metrics.Write(), StringComparison.Ordinal);
+        Assert.True(world.Client.Health.Conflicts > 0);
+
+        // What was known stays: records of the id are read, and masked, as before.
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+        Assert.Equal("************1111", RegistryCase.Read(RegistryCase.Schema, world.Driver.Read("governed.payments")[0].Value!).GetProperty("card").GetString());
+
+        // It is said once, and taken back once the registry says again what it said before.
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+        Assert.Contains("policystreams_runtime_events_total{event=\"registry_conflicts\"} 1", world.Metrics.Write(), StringComparison.Ordinal);
+        await world.StopAsync();
+        await world.RestartAsync();
+        await Both(world);
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+        Assert.False(world.Health.Reasons.ContainsKey("registry"));
+    }
+
+    [Fact]
+    public async Task SecondUrlThatSaysOtherwise_IsRefusedAndAlarmed_AndTheTaskWaits()
+    {
+        string bare = RegistryCase.Schema.Replace(",\"confluent:tags\":[\"PAN\"]", "", StringComparison.Ordinal);
+        await using ScriptedPeer liar = await ScriptedPeer.StartAsync(context => context.Request.Path.Value switch
+        {
+            "/schemas/ids/2" => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { schema = bare })),
+            "/schemas/ids/2/versions" => ScriptedPeer.Json(context, """[{"subject":"raw.payments-value","version":2}]"""),
+            "/subjects/raw.payments-value/versions" => ScriptedPeer.Json(context, "[1,2]"),
+            "/subjects/raw.payments-value/versions/1" => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { subject = "raw.payments-value", version = 1, id = 1, schema = bare })),
+            _ => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { subject = "raw.payments-value", version = 2, id = 2, schema = bare })),
+        });
+        await using RegistryCase world = await RegistryCase.StartAsync(liar.Url);
+        Assert.Equal(1, await Both(world));
+        await world.LoadAsync();
+        await world.StopAsync();
+
+        // Id 2 is new, and it comes with another version 1 than the first URL gave.
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(bare, 2, Record));
+        Assert.Equal([(RegistryCase.Payments, 0)], world.Driver.Waiting);
+        Assert.Contains("another schema for id 1", world.Health.Reasons["registry"], StringComparison.Ordinal);
+        Assert.Empty(world.Driver.Decisions());
+    }
+
+    public static TheoryData<string, Func<HttpContext, Task>> WrongAnswers => new()
+    {
+        { "HTML", context => Answer(context, 200, "text/html", "<html><body>Please log in</body></html>") },
+        { "server error", context => ScriptedPeer.Json(context, "{\"error_code\":50001,\"message\":\"boom\"}", 500) },
+        { "bad gateway in HTML", context => Answer(context, 502, "text/html", "<h1>Bad gateway</h1>") },
+        { "truncated JSON", context => Answer(context, 200, "application/json", "{\"schema\":\"{\\\"type") },
+        { "another shape", context => ScriptedPeer.Json(context, "[1,2,3]") },
+        { "a huge body", context => Answer(context, 200, "application/json", "{\"schema\":\"" + new string(' ', 1_000_000) + "\"}") },
+        { "not found of another kind", context => Answer(context, 404, "text/html", "no route") },
+        { "unauthorised", context => ScriptedPeer.Json(context, "{\"error_code\":40101,\"message\":\"who?\"}", 401) },
+        { "a redirect", context => { context.Response.Redirect("http://127.0.0.1:1/elsewhere"); return Task.CompletedTask; } },
+        { "nothing for longer than the time-out", context => Task.Delay(TimeSpan.FromSeconds(30), context.RequestAborted) },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongAnswers), DisableDiscoveryEnumeration = true)]
+    public async Task WrongAnswer_IsAPauseNeverAVerdict(string what, Func<HttpContext, Task> script)
+    {
+        bool wrong = false;
+        await using RegistryCase real = await RegistryCase.StartAsync();
+        int id = await Both(real);
+        string later = RegistryCase.Schema.Replace("\"name\":\"note\"", "\"name\":\"note\",\"doc\":\"more\"", StringComparison.Ordinal);
+        int second = await real.RegisterAsync("other", later);
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => wrong ? script(context) : ForwardAsync(context, real.Url));
+        using var client = new RegistryClient(RegistryCase.Options([peer.Url]));
+        var health = new PolicyStreams.Processor.Hosting.Health();
+        string folder = Directory.CreateTempSubdirectory("ps-wrong-").FullName;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "p.policy.yaml"), """
+                { apiVersion: policystreams/v1, kind: Policy, metadata: { name: payments }, bindings: [{ name: payments, format: avro }], rules: [{ id: pan, mask: { tag: PAN, keep_last: 4 } }] }
+                """, TestContext.Current.CancellationToken);
+            using var store = new PolicyStreams.Processor.Policies.PolicyStore(folder, new KeyRing(), client, health, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            await store.StartAsync(TestContext.Current.CancellationToken);
+            using var driver = new TopologyDriver(store.Current!.Policies[0], new Topology.TestClock())
+            {
+                Registry = (binding, needed) => Task.Run(() => store.ResolveAsync(binding, needed, TestContext.Current.CancellationToken)).GetAwaiter().GetResult() is null ? store.Current!.Policies[0] : null,
+            };
+
+            wrong = true;
+            driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(later, second, Record));
+            driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, id, Record), partition: 1);
+            Assert.True(driver.Waiting.Count == 1, what);
+            Assert.Single(driver.Decisions());
+
+            wrong = false;
+            driver.Redeliver();
+            Assert.Empty(driver.Waiting);
+            Assert.Equal("not-a-version", driver.Decisions()[^1].GetProperty("errors")[0].GetProperty("code").GetString());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task SchemaOfAnotherSubject_IsDenied_UntilItIsAVersion()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        await Both(world);
+        await world.LoadAsync();
+        string other = RegistryCase.Schema.Replace("Payment", "Elsewhere", StringComparison.Ordinal);
+        int id = await world.RegisterAsync("elsewhere-value", other);
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(other, id, Record));
+        Assert.Equal(id, await world.RegisterAsync("raw.payments-value", other));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(other, id, Record));
+        world.PolicyOf("payments").Bindings["payments"].ForgetRefusals();
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(other, id, Record));
+
+        Assert.Equal(["deny", "deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+    }
+
+    [Fact]
+    public async Task DeletedVersion_StillTagsWhatItTagged()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        await Both(world);
+        string bare = RegistryCase.Schema.Replace(",\"confluent:tags\":[\"PAN\"]", "", StringComparison.Ordinal).Replace("\"id\",\"type\":\"string\"", "\"id\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal);
+        int second = await world.RegisterAsync("raw.payments-value", bare);
+        await world.DeleteVersionAsync("raw.payments-value", 1);
+        await world.LoadAsync(orders: false);
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(bare, second, Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, 1, Record));
+
+        JsonElement published = RegistryCase.Read(bare, Assert.Single(world.Driver.Read("governed.payments")).Value!);
+        Assert.Equal("************1111", published.GetProperty("card").GetString());
+        Assert.Equal("not-a-version", world.Driver.Decisions()[1].GetProperty("errors")[0].GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task NewVersion_ThatCannotBeParsed_IsDeniedAndSaid()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+
+        // A registry is no proof that a schema is one: this one is registered as JSON Schema under an Avro subject.
+        using var http = new HttpClient();
+        using HttpResponseMessage answer = await http.PostAsync($"{world.Url}/subjects/raw.payments-value/versions", new StringContent("""{"schemaType":"JSON","schema":"{}"}""", null, "application/json"), TestContext.Current.CancellationToken);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        int id = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement.GetProperty("id").GetInt32();
+        byte[] value = RegistryCase.Encode(RegistryCase.Schema, first, Record);
+        BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), id);
+        world.Driver.Pipe(RegistryCase.Payments, null, value);
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        Assert.Equal(["deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal("unusable-schema", world.Driver.Decisions()[0].GetProperty("errors")[0].GetProperty("code").GetString());
+        Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "raw.payments-key")]
+    [InlineData("key_subject: { naming: record, record: shop.CustomerKey }", "shop.CustomerKey")]
+    [InlineData("key_subject: { naming: topic-record, record: shop.CustomerKey }", "raw.payments-shop.CustomerKey")]
+    public async Task AvroKeys_AreReadAndMaskedByTheirSubject_AndNewVersionsCount(string binding, string subject)
+    {
+        const string Key = """{"type":"record","name":"CustomerKey","namespace":"shop","fields":[{"name":"id","type":"string","confluent:tags":["PAN"]},{"name":"region","type":"string"}]}""";
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int value = await world.RegisterAsync("raw.payments-value", RegistryCase.Schema);
+        int first = await world.RegisterAsync(subject, Key);
+        await world.LoadAsync("""
+              - { id: embargo, when: 'key != null && key.region == "KP"', deny: { reason: embargo } }
+              - { id: pan, mask: { tag: PAN, keep_last: 4 } }
+            """, "key_format: avro" + (binding.Length > 0 ? ", " + binding : ""), orders: false);
+        byte[] payment = RegistryCase.Encode(RegistryCase.Schema, value, Record);
+        world.Driver.Pipe(RegistryCase.Payments, RegistryCase.Encode(Key, first, new { id = "c-4711-0815", region = "DE" }), payment);
+        world.Driver.Pipe(RegistryCase.Payments, RegistryCase.Encode(Key, first, new { id = "c-4711-0815", region = "KP" }), payment);
+        string tagged = Key.Replace("\"region\",\"type\":\"string\"", "\"region\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal);
+        int second = await world.RegisterAsync(subject, tagged);
+        world.Driver.Pipe(RegistryCase.Payments, RegistryCase.Encode(tagged, second, new { id = "c-4711-0815", region = "Germany" }), payment);
+        world.Driver.Pipe(RegistryCase.Payments, RegistryCase.Encode(Key, first, new { id = "c-4711-0815", region = "Germany" }), payment);
+        world.Driver.Pipe(RegistryCase.Payments, RegistryCase.Encode(RegistryCase.Schema, value, Record), payment);
+        world.Driver.Pipe(RegistryCase.Payments, [0, 0], payment);
+        world.Driver.Pipe(RegistryCase.Payments, null, payment);
+
+        IReadOnlyList<DriverRecord> governed = world.Driver.Read("governed.payments");
+        Assert.Equal(["allow", "deny", "allow", "allow", "deny", "deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal(
+            [("*******0815", "DE"), ("*******0815", "***many"), ("*******0815", "***many")],
+            governed.Take(3).Select(record => (RegistryCase.Read(Key, record.Key!).GetProperty("id").GetString()!, RegistryCase.Read(Key, record.Key!).GetProperty("region").GetString()!)));
+        Assert.Null(governed[3].Key);
+        Assert.Equal(["key-not-a-version", "key-not-framed"], world.Driver.Decisions().Skip(4).Take(2).Select(decision => decision.GetProperty("errors")[0].GetProperty("code").GetString()));
+        Assert.Contains("key.id", world.Driver.Decisions()[0].GetProperty("masked").EnumerateArray().Select(path => path.GetString()));
+    }
+
+    [Theory]
+    [InlineData("subject: { naming: record, record: shop.Payment }", "shop.Payment")]
+    [InlineData("subject: { naming: topic-record, record: shop.Payment }", "raw.payments-shop.Payment")]
+    public async Task SubjectByNaming_AdmitsTheRecordItIsNamedAfterAlone(string binding, string subject)
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await world.RegisterAsync(subject, RegistryCase.Schema);
+        int byTopic = await world.RegisterAsync("raw.payments-value", RegistryCase.Schema.Replace("\"note\"", "\"memo\"", StringComparison.Ordinal));
+        await world.LoadAsync(more: binding, orders: false);
+        string other = RegistryCase.Schema.Replace("\"Payment\"", "\"Refund\"", StringComparison.Ordinal);
+        int second = await world.RegisterAsync(subject, other);
+        byte[] record = RegistryCase.Encode(RegistryCase.Schema, first, Record);
+        world.Driver.Pipe(RegistryCase.Payments, null, record);
+        foreach (int id in (int[])[byTopic, second])
+        {
+            BinaryPrimitives.WriteInt32BigEndian(record.AsSpan(1), id);
+            world.Driver.Pipe(RegistryCase.Payments, null, record);
+        }
+
+        Assert.Equal(["allow", "deny", "deny"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal(["not-a-version", "record-name"], world.Driver.Decisions().Skip(1).Select(decision => decision.GetProperty("errors")[0].GetProperty("code").GetString()));
+    }
+
+    private static async Task<int> Both(RegistryCase world)
+    {
+        await world.RegisterAsync("raw.orders-value", RegistryCase.Schema);
+        return await world.RegisterAsync("raw.payments-value", RegistryCase.Schema);
+    }
+
+    private static Task Answer(HttpContext context, int status, string type, string body)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = type;
+        return context.Response.WriteAsync(body);
+    }
+
+    private static async Task ForwardAsync(HttpContext context, string url)
+    {
+        using var http = new HttpClient();
+        using HttpResponseMessage answer = await http.GetAsync(url + context.Request.Path + context.Request.QueryString, context.RequestAborted);
+        await ScriptedPeer.Json(context, await answer.Content.ReadAsStringAsync(context.RequestAborted), (int)answer.StatusCode);
+    }
+}
