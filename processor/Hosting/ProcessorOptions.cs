@@ -12,6 +12,16 @@ public enum DeliveryGuarantee
     EmbeddedAtLeastOnce,
 }
 
+/// <summary>How records pass between the process and librdkafka. What is written is the same.</summary>
+public enum ClientPath
+{
+    /// <summary>Straight on the library's functions: batches read where they lie, records produced from the task's buffers. Where the library cannot be found beside the managed client, <see cref="Managed"/>.</summary>
+    Native,
+
+    /// <summary>Through Confluent's managed client, a record a call.</summary>
+    Managed,
+}
+
 /// <summary>Options of <c>policystreams run</c>; the same names in configuration under <c>PolicyStreams</c>.</summary>
 public sealed class ProcessorOptions
 {
@@ -75,6 +85,9 @@ public sealed class ProcessorOptions
 
     /// <summary>Where slots are locked; empty for <c>$XDG_STATE_HOME/policystreams</c>, or <c>~/.local/state/policystreams</c>.</summary>
     public string StateDir { get; set; } = "";
+
+    /// <summary>How records pass between the process and librdkafka: <c>native</c> (default) or <c>managed</c>.</summary>
+    public ClientPath Client { get; set; }
 
     /// <summary>Any librdkafka property, for every client of the process.</summary>
     public Dictionary<string, string> Kafka { get; } = [];

@@ -51,6 +51,8 @@ internal static class HeaderNames
 {
     public const string Prefix = "ps-";
 
+    public static ReadOnlySpan<byte> PrefixUtf8 => "ps-"u8;
+
     /// <summary>The decision's id: on held and rejected records, and on governed ones unless the binding says <c>stamp: none</c>.</summary>
     public static ReadOnlySpan<byte> Decision => "ps-decision"u8;
 

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using PolicyStreams.Processor.Hosting;
+using PolicyStreams.Processor.Kafka.Native;
 
 namespace PolicyStreams.Processor.Kafka;
 
@@ -23,6 +24,9 @@ internal sealed class KafkaClients
     }
 
     public bool Embedded => _options.Guarantee == DeliveryGuarantee.EmbeddedAtLeastOnce;
+
+    /// <summary>Whether records go through librdkafka's own functions, or through the managed client's.</summary>
+    public bool IsNative => _options.Client == ClientPath.Native && !Embedded && LibRdKafka.IsAvailable;
 
     /// <summary>The group's consumer of a thread.</summary>
     public ConsumerConfig GroupConsumer(string memberId)
@@ -100,6 +104,15 @@ internal sealed class KafkaClients
         Default(config, "message.max.bytes", "100000000");
         return config;
     }
+
+    /// <summary>The reader of a group's consumer.</summary>
+    /// <param name="capacity">Most records in hand.</param>
+    public RecordReader Reader(IConsumer<byte[]?, byte[]?> consumer, int capacity) => IsNative ? new NativeRecordReader(consumer, capacity) : new ManagedRecordReader(consumer);
+
+    /// <summary>The transactional producer of a thread.</summary>
+    /// <param name="consumer">The group's member whose offsets the transactions carry.</param>
+    public OutputProducer TransactionalProducer(string transactionalId, IConsumer<byte[]?, byte[]?> consumer, Action<string> log) =>
+        IsNative ? new NativeProducer(Producer(transactionalId), consumer, log) : new TransactionalProducer(Producer(transactionalId), consumer, log);
 
     public AdminClientConfig Admin() => new(Common());
 

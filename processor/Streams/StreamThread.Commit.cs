@@ -11,16 +11,12 @@ internal sealed partial class StreamThread
     private long _openedAt;
     private int _transactionRecords;
 
-    // Captured when the transaction begins, never fetched later: metadata of the moment of commit would let a thread that has lost its partition commit.
-    private IConsumerGroupMetadata? _group;
-
     // While a refused record is looked for: most ingress records a transaction. Grows back as transactions commit.
     private int _recordsMax = int.MaxValue;
 
     private void EnsureTransaction()
     {
         if (_open) { return; }
-        _group = _consumer.ConsumerGroupMetadata;
         _producer!.Begin();
         _open = true;
         _openedAt = _time.GetTimestamp();
@@ -55,7 +51,7 @@ internal sealed partial class StreamThread
             offsets.Add(new TopicPartitionOffset(runner.Approvals, runner.Task.NextApprovals));
         }
 
-        TransactionOutcome outcome = offsets.Count == 0 ? _producer!.Abort() : _producer!.Commit(offsets, _group!);
+        TransactionOutcome outcome = offsets.Count == 0 ? _producer!.Abort() : _producer!.Commit(offsets);
         if (offsets.Count == 0)
         {
             if (outcome == TransactionOutcome.Unknown) { AfterUnknown(); }

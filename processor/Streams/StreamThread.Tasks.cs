@@ -20,7 +20,7 @@ internal sealed partial class StreamThread
     // True while the assigned consumer has work: then the group's consumer is not waited for.
     private bool _assignedBusy;
 
-    private IEnumerable<TopicPartitionOffset> OnAssigned(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartition> partitions)
+    private void OnAssigned(List<TopicPartition> partitions)
     {
         StreamLog.Assigned(_logger, _id, string.Join(", ", partitions.Select(Name)));
         foreach (TopicPartition partition in partitions)
@@ -31,19 +31,19 @@ internal sealed partial class StreamThread
             BeginRestore(runner);
             _toPause.Add(partition);
         }
-
-        // Read from nowhere in particular: each is paused at once, and its restore says where it goes on.
-        return partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning));
     }
 
-    private void OnRevoked(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions)
+    // Read from nowhere in particular: each is paused at once, and its restore says where it goes on.
+    private static IEnumerable<TopicPartitionOffset> StartOf(List<TopicPartition> partitions) => partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning));
+
+    private void OnRevoked(List<TopicPartitionOffset> partitions)
     {
         // Ends the transaction inside the callback: after it, the partition may be another's.
         if (_open && partitions.Exists(p => _tasks.TryGetValue(p.TopicPartition, out TaskRunner? runner) && runner.Task.Touched)) { CommitTransaction(); }
         Forget(partitions.Select(p => p.TopicPartition), "");
     }
 
-    private void OnLost(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions)
+    private void OnLost(List<TopicPartitionOffset> partitions)
     {
         // The lost tasks go first: what is dropped with them must not be read again here.
         Forget(partitions.Select(p => p.TopicPartition), " (lost)");
@@ -402,6 +402,8 @@ internal sealed partial class StreamThread
     /// <summary>The next record that comes is the task's next one: the client drops what it had fetched before. A partition that cannot be moved is restored.</summary>
     private void Seek(TaskRunner runner)
     {
+        runner.StaleBatch = _reader!.Batch;
+        if (_fetching) { _seekAgain.Add(runner); }
         try
         {
             _consumer.Seek(new TopicPartitionOffset(runner.Ingress, runner.Task.NextIngress));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using PolicyStreams.Processor.Hosting;
@@ -36,10 +37,14 @@ internal sealed partial class StreamThread : IDisposable
 
     private IConsumer<byte[]?, byte[]?> _consumer = null!;
     private IConsumer<byte[]?, byte[]?> _assigned = null!;
+    private RecordReader? _reader;
     private OutputProducer? _producer;
     private HeldReader _heldReader = null!;
     private TaskContext _context = null!;
     private PolicySnapshot _snapshot = null!;
+    private readonly HashSet<TaskRunner> _seekAgain = [];
+    private ExceptionDispatchInfo? _callbackFault;
+    private bool _fetching;
     private long _pausedUntil;
     private TimeSpan _backoff;
 
@@ -110,12 +115,13 @@ internal sealed partial class StreamThread : IDisposable
         _consumer = new ConsumerBuilder<byte[]?, byte[]?>(_clients.GroupConsumer(_id))
             .SetKeyDeserializer(Deserializers.ByteArray!)
             .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetPartitionsAssignedHandler(OnAssigned)
-            .SetPartitionsRevokedHandler(OnRevoked)
-            .SetPartitionsLostHandler(OnLost)
+            .SetPartitionsAssignedHandler((_, partitions) => { Guarded(() => OnAssigned(partitions)); return StartOf(partitions); })
+            .SetPartitionsRevokedHandler((_, partitions) => Guarded(() => OnRevoked(partitions)))
+            .SetPartitionsLostHandler((_, partitions) => Guarded(() => OnLost(partitions)))
             .SetErrorHandler((_, error) => OnClientError(error))
             .SetLogHandler((_, message) => OnClientLog(message))
             .Build();
+        _reader = _clients.Reader(_consumer, PollRecordsMax);
         _assigned = Assigned("tasks");
         _heldReader = new HeldReader(() => Assigned("held"), _time);
         OpenProducer();
@@ -132,6 +138,8 @@ internal sealed partial class StreamThread : IDisposable
         _producer = null;
         _heldReader?.Dispose();
         _assigned?.Dispose();
+        _reader?.Dispose();
+        _reader = null;
         _consumer?.Dispose();
         _context?.Dispose();
     }
@@ -140,6 +148,7 @@ internal sealed partial class StreamThread : IDisposable
     private void Finish()
     {
         CommitTransaction();
+        _reader!.Dispose();
         _consumer.Close();
     }
 
@@ -155,7 +164,7 @@ internal sealed partial class StreamThread : IDisposable
     {
         _producer = _clients.Embedded
             ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
-            : new TransactionalProducer(_clients.Producer(_id), what => StreamLog.Client(_logger, what));
+            : _clients.TransactionalProducer(_id, _consumer, what => StreamLog.Client(_logger, what));
 
         // Fences whoever held the slot before, and ends what it left open.
         while (true)
@@ -177,6 +186,19 @@ internal sealed partial class StreamThread : IDisposable
             }
 
             _stopping.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Runs a callback of the group. It is called from inside the client, which must not be unwound: what it throws is thrown after <see cref="Fetch"/>.</summary>
+    private void Guarded(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _callbackFault ??= ExceptionDispatchInfo.Capture(e);
         }
     }
 
@@ -215,44 +237,75 @@ internal sealed partial class StreamThread : IDisposable
     {
         TimeSpan wait = _open ? Remaining() : PollIdle;
         if (_assignedBusy) { wait = TimeSpan.Zero; }
-        for (int i = 0; i < PollRecordsMax; i++)
+        ConsumedRecord record = default;
+        for (int taken = 0; taken < PollRecordsMax;)
         {
-            ConsumeResult<byte[]?, byte[]?>? result;
-            try
+            int count = Fetch(taken == 0 ? wait : TimeSpan.Zero, PollRecordsMax - taken);
+            if (count == 0) { return; }
+            taken += count;
+            TaskRunner? runner = null;
+            while (_reader!.TryTake(ref record))
             {
-                result = _consumer.Consume(i == 0 ? wait : TimeSpan.Zero);
-            }
-            catch (ConsumeException e)
-            {
-                OnConsumeError(e);
-                continue;
-            }
+                if (record.Error is not null)
+                {
+                    OnConsumeError(record.Partition, record.Error);
+                    continue;
+                }
 
-            PauseNew();
-            if (result is null) { return; }
-            if (!_tasks.TryGetValue(result.TopicPartition, out TaskRunner? runner) || runner.Phase != TaskPhase.Running) { continue; }
-            Process(runner, result);
-            if (CommitIsDue()) { CommitTransaction(); }
+                // A batch comes a partition at a time. What was in hand when its partition was sought elsewhere comes again.
+                if (!ReferenceEquals(runner?.Consumed, record.Partition) && _tasks.TryGetValue(record.Partition, out runner)) { runner.Consumed = record.Partition; }
+                if (runner is not { Phase: TaskPhase.Running } || runner.StaleBatch == _reader.Batch) { continue; }
+                Process(runner, record);
+                if (CommitIsDue()) { CommitTransaction(); }
+            }
         }
     }
 
-    private void Process(TaskRunner runner, ConsumeResult<byte[]?, byte[]?> result)
+    private int Fetch(TimeSpan wait, int most)
     {
-        Message<byte[]?, byte[]?> message = result.Message;
-        ConfluentMessages.CopyProducers(message.Headers, _headers);
-        BindingDocument binding = runner.Task.Binding.Document;
+        int count;
+        _fetching = true;
+        try
+        {
+            count = _reader!.Fetch(wait, most);
+        }
+        finally
+        {
+            _fetching = false;
+        }
+
+        if (_callbackFault is { } fault)
+        {
+            _callbackFault = null;
+            fault.Throw();
+        }
+
+        // Sought inside a callback: some of what is in hand came before, some perhaps after. All of it is passed over, and read again.
+        foreach (TaskRunner runner in _seekAgain)
+        {
+            if (runner.Phase is TaskPhase.Running or TaskPhase.Waiting && _tasks.GetValueOrDefault(runner.Ingress) == runner) { Seek(runner); }
+        }
+
+        _seekAgain.Clear();
+        PauseNew();
+        return count;
+    }
+
+    private void Process(TaskRunner runner, in ConsumedRecord record)
+    {
+        _reader!.CopyHeaders(_headers);
         var input = new RecordInput
         {
             Topic = runner.Task.IngressTopic,
             Partition = runner.Ingress.Partition.Value,
-            Offset = result.Offset.Value,
-            TimestampMs = message.Timestamp.UnixTimestampMs,
-            HasKey = message.Key is not null,
-            Key = message.Key,
-            HasValue = message.Value is not null,
-            Value = message.Value,
+            Offset = record.Offset,
+            TimestampMs = record.TimestampMs,
+            HasKey = record.HasKey,
+            Key = record.Key,
+            HasValue = record.HasValue,
+            Value = record.Value,
             Headers = _headers,
-            Principal = binding.TopicPrincipal,
+            Principal = runner.Task.Binding.Document.TopicPrincipal,
         };
         EnsureTransaction();
         switch (runner.Task.Process(input))
@@ -266,18 +319,17 @@ internal sealed partial class StreamThread : IDisposable
         }
     }
 
-    private void OnConsumeError(ConsumeException e)
+    private void OnConsumeError(TopicPartition partition, Error error)
     {
         // A partition that restores has no position of its own yet; where it starts is the restore's to say.
-        if (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset
-            && _tasks.TryGetValue(e.ConsumerRecord.TopicPartition, out TaskRunner? runner))
+        if (error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset && _tasks.TryGetValue(partition, out TaskRunner? runner))
         {
             if (runner.Phase == TaskPhase.Running) { StopTask(runner, "its next record is not there any more: the topic was truncated, or records were deleted before they were read"); }
             return;
         }
 
-        if (e.Error.IsFatal) { throw new KafkaException(e.Error); }
-        if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
+        if (error.IsFatal) { throw new KafkaException(error); }
+        if (_health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
     private void OnClientError(Error error)

@@ -49,6 +49,12 @@ internal sealed class TaskRunner(TopicPartition ingress, StreamTask task, TaskGa
     /// <summary>Next offset of approvals as far as the reader has come, whether or not a statement was there.</summary>
     public long ApprovalsSeen { get; set; }
 
+    /// <summary>The partition as the reader names it in the batch at hand: the same object again is the same partition.</summary>
+    public TopicPartition? Consumed { get; set; }
+
+    /// <summary>The batch of <see cref="Kafka.RecordReader.Batch"/> whose records are out of date, because the partition was sought elsewhere while they were in hand.</summary>
+    public long StaleBatch { get; set; } = -1;
+
     public string Component => $"task {Ingress.Topic}-{Ingress.Partition.Value}";
 
     public override string ToString() => Task.ToString();
