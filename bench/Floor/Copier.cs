@@ -27,7 +27,7 @@ internal static class Copier
         string group = Option(arguments, "--group") ?? "floor";
         bool decisions = arguments.Contains("--decisions");
         var interval = TimeSpan.FromMilliseconds(int.Parse(Option(arguments, "--commit-ms") ?? "100", CultureInfo.InvariantCulture));
-        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = group, Client = arguments.Contains("--managed") ? ClientPath.Managed : ClientPath.Native });
+        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = group, RecordPath = arguments.Contains("--managed") ? RecordPath.Managed : RecordPath.Native });
         ConsumerConfig config = clients.GroupConsumer(group + "-0");
         config.AutoOffsetReset = AutoOffsetReset.Earliest;
         using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();

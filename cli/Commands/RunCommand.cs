@@ -33,7 +33,7 @@ internal static class RunCommand
     private static readonly Option<string> RegistryUser = new("--registry-user") { Description = "User for basic authentication at the registry", HelpName = "NAME" };
     private static readonly Option<string> RegistryPassword = new("--registry-password") { Description = "Where that user's password is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RegistryToken = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
-    private static readonly Option<string> Client = new("--client") { Description = "How records pass to and from librdkafka: native or managed [default: native]", HelpName = "PATH" };
+    private static readonly Option<string> RecordPath = new("--record-path") { Description = "How records are read, hashed, and produced: native or managed [default: native]", HelpName = "PATH" };
     private static readonly Option<bool> AdoptOffsets = new("--adopt-offsets") { Description = "Go on from the group's offsets where they and the heads disagree, and record it" };
 
     internal static Command Create()
@@ -41,7 +41,7 @@ internal static class RunCommand
         var command = new Command("run", "Run the processor: consume ingress topics, decide and mask, write governed, rejected, held, and decisions in one transaction")
         {
             Bootstrap, Registry, Policies, Group, Threads, CommitInterval, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
-            RegistryUser, RegistryPassword, RegistryToken, Client, AdoptOffsets,
+            RegistryUser, RegistryPassword, RegistryToken, RecordPath, AdoptOffsets,
         };
         command.SetAction(RunAsync);
         return command;
@@ -179,7 +179,7 @@ internal static class RunCommand
             (Group, nameof(ProcessorOptions.Group)), (Threads, nameof(ProcessorOptions.Threads)), (CommitInterval, nameof(ProcessorOptions.CommitInterval)),
             (AuditKey, nameof(ProcessorOptions.AuditKey)), (HoldKey, nameof(ProcessorOptions.HoldKey)), (ApprovalKeys, nameof(ProcessorOptions.ApprovalKeys)),
             (Instance, nameof(ProcessorOptions.Instance)), (StateDir, nameof(ProcessorOptions.StateDir)), (Http, nameof(ProcessorOptions.Http)),
-            (RegistryUser, nameof(ProcessorOptions.RegistryUser)), (RegistryPassword, nameof(ProcessorOptions.RegistryPassword)), (RegistryToken, nameof(ProcessorOptions.RegistryToken)), (Client, nameof(ProcessorOptions.Client))])
+            (RegistryUser, nameof(ProcessorOptions.RegistryUser)), (RegistryPassword, nameof(ProcessorOptions.RegistryPassword)), (RegistryToken, nameof(ProcessorOptions.RegistryToken)), (RecordPath, nameof(ProcessorOptions.RecordPath))])
         {
             if (parsed.GetValue(option) is { } value) { values[name] = value; }
         }

@@ -12,13 +12,13 @@ public enum DeliveryGuarantee
     EmbeddedAtLeastOnce,
 }
 
-/// <summary>How records pass between the process and librdkafka. What is written is the same.</summary>
-public enum ClientPath
+/// <summary>How records are read, hashed, and produced. What is written is the same.</summary>
+public enum RecordPath
 {
-    /// <summary>Straight on the library's functions: batches read where they lie, records produced from the task's buffers. Where the library cannot be found beside the managed client, <see cref="Managed"/>.</summary>
+    /// <summary>Straight on librdkafka's and OpenSSL's functions: batches read where they lie, records produced from the task's buffers. Where one of them is not there, it does its part as <see cref="Managed"/>.</summary>
     Native,
 
-    /// <summary>Through Confluent's managed client, a record a call.</summary>
+    /// <summary>Through Confluent's managed client and .NET's hashes, a record a call.</summary>
     Managed,
 }
 
@@ -86,8 +86,8 @@ public sealed class ProcessorOptions
     /// <summary>Where slots are locked; empty for <c>$XDG_STATE_HOME/policystreams</c>, or <c>~/.local/state/policystreams</c>.</summary>
     public string StateDir { get; set; } = "";
 
-    /// <summary>How records pass between the process and librdkafka: <c>native</c> (default) or <c>managed</c>.</summary>
-    public ClientPath Client { get; set; }
+    /// <summary>How records are read, hashed, and produced: <c>native</c> (default) or <c>managed</c>.</summary>
+    public RecordPath RecordPath { get; set; }
 
     /// <summary>Any librdkafka property, for every client of the process.</summary>
     public Dictionary<string, string> Kafka { get; } = [];

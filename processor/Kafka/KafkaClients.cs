@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 using PolicyStreams.Processor.Hosting;
-using PolicyStreams.Processor.Kafka.Native;
+using PolicyStreams.Processor.Native;
 
 namespace PolicyStreams.Processor.Kafka;
 
@@ -26,7 +26,7 @@ internal sealed class KafkaClients
     public bool Embedded => _options.Guarantee == DeliveryGuarantee.EmbeddedAtLeastOnce;
 
     /// <summary>Whether records go through librdkafka's own functions, or through the managed client's.</summary>
-    public bool IsNative => _options.Client == ClientPath.Native && !Embedded && LibRdKafka.IsAvailable;
+    public bool IsNative => _options.RecordPath == RecordPath.Native && !Embedded && LibRdKafka.IsAvailable;
 
     /// <summary>The group's consumer of a thread.</summary>
     public ConsumerConfig GroupConsumer(string memberId)

@@ -125,7 +125,7 @@ internal sealed partial class StreamThread : IDisposable
         _assigned = Assigned("tasks");
         _heldReader = new HeldReader(() => Assigned("held"), _time);
         OpenProducer();
-        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id);
+        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id, _options.RecordPath);
         Subscribe();
     }
 

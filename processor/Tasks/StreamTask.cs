@@ -51,7 +51,7 @@ internal sealed partial class StreamTask : IDisposable
         _topics = binding.Document.Topics;
         Partition = partition;
         TopicId = topicId;
-        _chain = new AuditChain(_topics.Ingress, partition);
+        _chain = new AuditChain(_topics.Ingress, partition, context.RecordPath);
         _idPrefix = DigestText.Utf8(string.Create(CultureInfo.InvariantCulture, $"{_topics.Ingress}-{partition}-"));
     }
 

@@ -1,5 +1,6 @@
 using PolicyStreams.Processor.Audit;
 using PolicyStreams.Processor.Holds;
+using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Rules;
 using PolicyStreams.Schemas.Capture;
@@ -11,7 +12,7 @@ namespace PolicyStreams.Processor.Tasks;
 /// </summary>
 internal sealed class TaskContext : IDisposable
 {
-    public TaskContext(IRecordSink sink, IHeldReader heldReader, TimeProvider time, TaskKeys keys, ITaskObserver observer, string group, string writer)
+    public TaskContext(IRecordSink sink, IHeldReader heldReader, TimeProvider time, TaskKeys keys, ITaskObserver observer, string group, string writer, RecordPath recordPath = RecordPath.Native)
     {
         Sink = sink;
         HeldReader = heldReader;
@@ -19,7 +20,8 @@ internal sealed class TaskContext : IDisposable
         Observer = observer;
         Group = group;
         Writer = writer;
-        Digests = new RecordDigests(keys.AuditKey.Span);
+        Digests = new RecordDigests(keys.AuditKey.Span, recordPath);
+        RecordPath = recordPath;
         HoldHmac = keys.HoldKey.IsEmpty ? null : new HoldHmac(keys.HoldKey.Span);
         Approvals = keys.Approvals;
     }
@@ -42,6 +44,8 @@ internal sealed class TaskContext : IDisposable
     public Verdict Verdict { get; } = new();
 
     public RecordDigests Digests { get; }
+
+    public RecordPath RecordPath { get; }
 
     /// <summary>Null without a hold key: holds are then taken and expire, none is released.</summary>
     public HoldHmac? HoldHmac { get; }

@@ -11,36 +11,36 @@ using ConsumedRecord = PolicyStreams.Processor.Kafka.ConsumedRecord;
 namespace PolicyStreams.Integration.Tests;
 
 /// <summary>The two ways to the broker, straight on librdkafka and through the managed client: what one writes or reads, the other does.</summary>
-public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry)
+public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry)
 {
     private const int Records = 3000;
     private const int Partitions = 3;
     private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(1);
 
     [Theory]
-    [InlineData(ClientPath.Native)]
-    [InlineData(ClientPath.Managed)]
-    public async Task Producer_RecordsOfEveryShape_BothReadersGiveThemBack(ClientPath writer)
+    [InlineData(RecordPath.Native)]
+    [InlineData(RecordPath.Managed)]
+    public async Task Producer_RecordsOfEveryShape_BothReadersGiveThemBack(RecordPath writer)
     {
         string bootstrap = await kafka.RequireAsync();
         int seed = Random.Shared.Next();
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
-        string topic = $"client-path-{Guid.NewGuid():N}";
+        string topic = $"record-path-{Guid.NewGuid():N}";
         await using TemporaryTopics topics = await TemporaryTopics.CreateAsync(bootstrap, Partitions, topic);
         Sample[] samples = Samples(new Random(seed));
         Write(bootstrap, topic, writer, samples);
 
-        Assert.Equal(Read(bootstrap, topic, ClientPath.Managed, samples.Length), Read(bootstrap, topic, ClientPath.Native, samples.Length));
-        Assert.Equal(samples.Select((sample, i) => sample.Text(i)).Order(StringComparer.Ordinal), Read(bootstrap, topic, ClientPath.Native, samples.Length).Order(StringComparer.Ordinal));
+        Assert.Equal(Read(bootstrap, topic, RecordPath.Managed, samples.Length), Read(bootstrap, topic, RecordPath.Native, samples.Length));
+        Assert.Equal(samples.Select((sample, i) => sample.Text(i)).Order(StringComparer.Ordinal), Read(bootstrap, topic, RecordPath.Native, samples.Length).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task Producer_Aborted_NothingIsReadAndTheOutcomeIsTheSame()
     {
         string bootstrap = await kafka.RequireAsync();
-        string topic = $"client-path-{Guid.NewGuid():N}";
+        string topic = $"record-path-{Guid.NewGuid():N}";
         await using TemporaryTopics topics = await TemporaryTopics.CreateAsync(bootstrap, Partitions, topic);
-        foreach (ClientPath path in Enum.GetValues<ClientPath>())
+        foreach (RecordPath path in Enum.GetValues<RecordPath>())
         {
             (KafkaClients clients, IConsumer<byte[]?, byte[]?> member) = Member(bootstrap, path, topic);
             using IConsumer<byte[]?, byte[]?> consumer = member;
@@ -60,11 +60,11 @@ public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry
             Assert.Equal(TransactionOutcome.Committed, producer.Commit([new TopicPartitionOffset(topic, 0, 0)]));
         }
 
-        Assert.Equal(2, Read(bootstrap, topic, ClientPath.Native, 2).Length);
+        Assert.Equal(2, Read(bootstrap, topic, RecordPath.Native, 2).Length);
     }
 
     [Fact]
-    public async Task Run_ManagedClient_EachRecordHasItsDecisionAndItsBytes()
+    public async Task Run_ManagedRecordPath_EachRecordHasItsDecisionAndItsBytes()
     {
         using PaymentsCase payments = await PaymentsCase.CreateAsync(kafka, registry);
         string records = Path.Combine(payments.Folder, "records.jsonl");
@@ -72,7 +72,7 @@ public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry
         TestContext.Current.TestOutputHelper?.WriteLine($"records of seed {seed}");
         await Clients.GenerateAsync(records, 5000, seed);
         await Clients.ProduceAsync(payments.Bootstrap, payments.Raw, records, payments.SchemaId);
-        await using ProcessorProcess processor = ProcessorProcess.Start(payments, withHttp: false, more: ["--client", "managed"]);
+        await using ProcessorProcess processor = ProcessorProcess.Start(payments, withHttp: false, more: ["--record-path", "managed"]);
         await processor.DrainedAsync(s_deadline);
         Assert.Equal(0, await processor.StopAsync());
 
@@ -109,7 +109,7 @@ public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry
         return bytes;
     }
 
-    private static void Write(string bootstrap, string topic, ClientPath path, Sample[] samples)
+    private static void Write(string bootstrap, string topic, RecordPath path, Sample[] samples)
     {
         (KafkaClients clients, IConsumer<byte[]?, byte[]?> member) = Member(bootstrap, path, topic);
         using IConsumer<byte[]?, byte[]?> consumer = member;
@@ -133,14 +133,14 @@ public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry
     }
 
     /// <summary>Reads as a stream thread does: partition by partition in order, the whole as text.</summary>
-    private static string[] Read(string bootstrap, string topic, ClientPath path, int count)
+    private static string[] Read(string bootstrap, string topic, RecordPath path, int count)
     {
         (KafkaClients clients, IConsumer<byte[]?, byte[]?> consumer) = Member(bootstrap, path, topic);
         var read = new List<string>[Partitions];
         for (int p = 0; p < Partitions; p++) { read[p] = []; }
         using (RecordReader reader = clients.Reader(consumer, 500))
         {
-            Assert.Equal(path == ClientPath.Native, reader.GetType().Name == "NativeRecordReader");
+            Assert.Equal(path == RecordPath.Native, reader.GetType().Name == "NativeRecordReader");
             var headers = new RecordHeaders();
             ConsumedRecord record = default;
             long until = Environment.TickCount64 + (long)s_deadline.TotalMilliseconds;
@@ -163,9 +163,9 @@ public sealed class ClientPathTests(KafkaFixture kafka, RegistryFixture registry
     }
 
     /// <summary>A member of a group of its own that has its partitions.</summary>
-    private static (KafkaClients Clients, IConsumer<byte[]?, byte[]?> Consumer) Member(string bootstrap, ClientPath path, string topic)
+    private static (KafkaClients Clients, IConsumer<byte[]?, byte[]?> Consumer) Member(string bootstrap, RecordPath path, string topic)
     {
-        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = $"{topic}-{Guid.NewGuid():N}", Client = path });
+        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = $"{topic}-{Guid.NewGuid():N}", RecordPath = path });
         ConsumerConfig config = clients.GroupConsumer("member");
         config.AutoOffsetReset = AutoOffsetReset.Earliest;
         IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
+using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Rules;
 
-namespace PolicyStreams.Processor.Kafka.Native;
+namespace PolicyStreams.Processor.Native;
 
 /// <summary>
 /// Reads from librdkafka's own queue of the consumer, many records a call, and shows them where they lie: nothing is copied into managed memory. Group membership, its callbacks, pauses, and

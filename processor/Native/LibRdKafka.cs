@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 
-namespace PolicyStreams.Processor.Kafka.Native;
+namespace PolicyStreams.Processor.Native;
 
 /// <summary>
 /// The functions of librdkafka that the record path calls directly, as <c>rdkafka.h</c> declares them. They go to the very copy of the library that Confluent's client has loaded,

@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
+using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Processor.Tasks;
 using PolicyStreams.Rules;
 
-namespace PolicyStreams.Processor.Kafka.Native;
+namespace PolicyStreams.Processor.Native;
 
 /// <summary>
 /// Exactly once, straight on librdkafka: a record goes from the task's buffers into the library's queue without a managed object in between. What it promises and how it judges
