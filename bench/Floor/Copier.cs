@@ -32,7 +32,7 @@ internal static class Copier
         config.AutoOffsetReset = AutoOffsetReset.Earliest;
         using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
         using RecordReader reader = clients.Reader(consumer, PollMax);
-        using OutputProducer producer = clients.TransactionalProducer(group + "-0", consumer, Console.Error.WriteLine);
+        using OutputProducer producer = clients.TransactionalProducer(group + "-0", Console.Error.WriteLine);
         producer.Initialize(TimeSpan.FromSeconds(30));
         consumer.Subscribe("raw.payments");
 
@@ -41,6 +41,7 @@ internal static class Copier
         long records = 0, commits = 0, openedAt = 0, firstAt = 0, seenAt = Stopwatch.GetTimestamp(), lastAt = 0;
         TimeSpan firstCpu = default, lastCpu = default;
         bool open = false;
+        IConsumerGroupMetadata? metadata = null;
         byte[] id = new byte[64];
         byte[] decision = new byte[64 + DecisionTail.Length];
         ConsumedRecord record = default;
@@ -60,6 +61,7 @@ internal static class Copier
 
                 if (!open)
                 {
+                    metadata = reader.CaptureGroup();
                     producer.Begin();
                     open = true;
                     openedAt = Stopwatch.GetTimestamp();
@@ -102,7 +104,7 @@ internal static class Copier
 
             producer.Poll();
             if (!open || Stopwatch.GetElapsedTime(openedAt) < interval) { continue; }
-            TransactionOutcome outcome = producer.Commit([.. next.Select(pair => new TopicPartitionOffset(pair.Key, pair.Value))]);
+            TransactionOutcome outcome = producer.Commit([.. next.Select(pair => new TopicPartitionOffset(pair.Key, pair.Value))], metadata!);
             if (outcome != TransactionOutcome.Committed)
             {
                 Console.Error.WriteLine($"copier: {outcome}: {producer.LastError}");

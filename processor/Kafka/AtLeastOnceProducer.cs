@@ -57,7 +57,7 @@ internal sealed class AtLeastOnceProducer : OutputProducer
         }
     }
 
-    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets)
+    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {
         try
         {

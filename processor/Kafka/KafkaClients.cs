@@ -110,9 +110,8 @@ internal sealed class KafkaClients
     public RecordReader Reader(IConsumer<byte[]?, byte[]?> consumer, int capacity) => IsNative ? new NativeRecordReader(consumer, capacity) : new ManagedRecordReader(consumer);
 
     /// <summary>The transactional producer of a thread.</summary>
-    /// <param name="consumer">The group's member whose offsets the transactions carry.</param>
-    public OutputProducer TransactionalProducer(string transactionalId, IConsumer<byte[]?, byte[]?> consumer, Action<string> log) =>
-        IsNative ? new NativeProducer(Producer(transactionalId), consumer, log) : new TransactionalProducer(Producer(transactionalId), consumer, log);
+    public OutputProducer TransactionalProducer(string transactionalId, Action<string> log) =>
+        IsNative ? new NativeProducer(Producer(transactionalId), log) : new TransactionalProducer(Producer(transactionalId), log);
 
     public AdminClientConfig Admin() => new(Common());
 

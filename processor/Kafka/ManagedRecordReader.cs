@@ -54,6 +54,8 @@ internal sealed class ManagedRecordReader(IConsumer<byte[]?, byte[]?> consumer) 
 
     public override void CopyHeaders(RecordHeaders into) => ConfluentMessages.CopyProducers(_headers, into);
 
+    public override IConsumerGroupMetadata CaptureGroup() => consumer.ConsumerGroupMetadata;
+
     public override void Dispose()
     {
     }

@@ -34,16 +34,14 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
     /// <summary>Fences earlier producers of the id and ends their transactions. Throws <see cref="KafkaException"/> where the broker cannot be reached.</summary>
     public abstract void Initialize(TimeSpan timeout);
 
-    /// <summary>
-    /// Opens a transaction, and captures the group's metadata as it is now. Metadata of the moment of commit would let a thread that has lost its partition commit.
-    /// </summary>
     public abstract void Begin();
 
     public abstract void Send(in OutputRecord record, Tasks.TaskHold? heldAs = null);
 
     /// <summary>Commits everything sent since <see cref="Begin"/> and the offsets, or nothing.</summary>
     /// <param name="offsets">Next offsets of ingress and approvals for every task that the transaction touches, changed or not.</param>
-    public abstract TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets);
+    /// <param name="group">As captured when the transaction began: metadata fetched now would let a thread that has lost its partition commit.</param>
+    public abstract TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group);
 
     public abstract TransactionOutcome Abort();
 

@@ -42,5 +42,8 @@ internal abstract class RecordReader : IDisposable
     /// <summary>Headers of the record that was taken last, without those under the system's prefix: a producer cannot speak for the system.</summary>
     public abstract void CopyHeaders(RecordHeaders into);
 
+    /// <summary>The group's metadata as it is now, for the transaction that begins.</summary>
+    public abstract IConsumerGroupMetadata CaptureGroup();
+
     public abstract void Dispose();
 }

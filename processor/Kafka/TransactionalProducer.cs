@@ -12,17 +12,13 @@ internal sealed class TransactionalProducer : OutputProducer
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
 
     private readonly IProducer<byte[]?, byte[]?> _producer;
-    private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
     private int _failed;
     private bool _refused;
-    private IConsumerGroupMetadata? _group;
 
-    /// <param name="consumer">The group's member whose offsets the transactions carry.</param>
-    public TransactionalProducer(ProducerConfig config, IConsumer<byte[]?, byte[]?> consumer, Action<string> log)
+    public TransactionalProducer(ProducerConfig config, Action<string> log)
     {
-        _consumer = consumer;
         Id = config.TransactionalId;
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config)
             .SetKeySerializer(Serializers.ByteArray!)
@@ -44,7 +40,6 @@ internal sealed class TransactionalProducer : OutputProducer
         LastError = "";
         PendingRecords = 0;
         PendingBytes = 0;
-        _group = _consumer.ConsumerGroupMetadata;
         _producer.BeginTransaction();
     }
 
@@ -79,13 +74,13 @@ internal sealed class TransactionalProducer : OutputProducer
         }
     }
 
-    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets)
+    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {
         try
         {
             if (_failed == 0 && _producer.Flush(EndTimeout) > 0) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
-            _producer.SendOffsetsToTransaction(offsets, _group!, EndTimeout);
+            _producer.SendOffsetsToTransaction(offsets, group, EndTimeout);
         }
         catch (KafkaTxnRequiresAbortException e)
         {

@@ -127,7 +127,7 @@ internal static unsafe partial class LibRdKafka
     public static partial nint BeginTransaction(nint client);
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_send_offsets_to_transaction")]
-    public static partial nint SendOffsets(nint client, nint offsets, nint groupMetadata, int timeoutMs);
+    public static partial nint SendOffsets(nint client, nint offsets, NativeGroup groupMetadata, int timeoutMs);
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_commit_transaction")]
     public static partial nint CommitTransaction(nint client, int timeoutMs);

@@ -22,7 +22,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
     // Where the arguments of a record are in _arguments; the last two are there only where a record has them.
     private const int TopicAt = 0, PartitionAt = 1, FlagsAt = 2, TimestampAt = 3, ValueAt = 4, KeyAt = 5, OptionalAt = 6, ArgumentsMax = 8;
 
-    private readonly nint _consumer;
     private readonly Action<string> _log;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
     private readonly (string? Name, nint Topic)[] _recent = new (string?, nint)[TopicsCached];
@@ -30,18 +29,15 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private readonly LibRdKafka.Argument* _arguments;
     private GCHandle _self;
     private nint _client;
-    private nint _group;
     private long _lastHold;
     private int _recentNext;
     private int _failed;
     private bool _refused;
 
-    /// <param name="consumer">The group's member whose offsets the transactions carry.</param>
-    public NativeProducer(ProducerConfig config, IClient consumer, Action<string> log)
+    public NativeProducer(ProducerConfig config, Action<string> log)
     {
         Id = config.TransactionalId;
         _log = log;
-        _consumer = LibRdKafka.HandleOf(consumer);
         _self = GCHandle.Alloc(this);
         try
         {
@@ -74,11 +70,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
         LastError = "";
         PendingRecords = 0;
         PendingBytes = 0;
-        ForgetGroup();
-
-        // Captured now, never fetched later: metadata of the moment of commit would let a thread that has lost its partition commit.
-        _group = LibRdKafka.GroupMetadata(_consumer);
-        if (_group == 0) { throw new KafkaException(new Error(ErrorCode.Local_State, "The consumer is in no group.")); }
         LibRdKafka.Check(LibRdKafka.BeginTransaction(_client));
     }
 
@@ -131,7 +122,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         }
     }
 
-    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets)
+    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {
         try
         {
@@ -142,7 +133,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
             }
 
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
-            SendOffsets(offsets);
+            SendOffsets(offsets, (NativeGroup)group);
         }
         catch (KafkaTxnRequiresAbortException e)
         {
@@ -191,7 +182,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
     public override void Dispose()
     {
         if (_client == 0) { return; }
-        ForgetGroup();
         foreach (nint topic in _topics.Values) { LibRdKafka.TopicDestroy(topic); }
         _topics.Clear();
 
@@ -271,7 +261,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         return topic;
     }
 
-    private void SendOffsets(IReadOnlyList<TopicPartitionOffset> offsets)
+    private void SendOffsets(IReadOnlyList<TopicPartitionOffset> offsets, NativeGroup group)
     {
         nint list = LibRdKafka.PartitionsNew(offsets.Count);
         try
@@ -281,19 +271,12 @@ internal sealed unsafe class NativeProducer : OutputProducer
                 LibRdKafka.PartitionsAdd(list, offset.Topic, offset.Partition.Value)->Offset = offset.Offset.Value;
             }
 
-            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, _group, EndTimeoutMs));
+            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, group, EndTimeoutMs));
         }
         finally
         {
             LibRdKafka.PartitionsDestroy(list);
         }
-    }
-
-    private void ForgetGroup()
-    {
-        if (_group == 0) { return; }
-        LibRdKafka.GroupMetadataDestroy(_group);
-        _group = 0;
     }
 
     private void Failed(Error error)

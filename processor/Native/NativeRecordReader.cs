@@ -90,6 +90,8 @@ internal sealed unsafe class NativeRecordReader : RecordReader
         }
     }
 
+    public override IConsumerGroupMetadata CaptureGroup() => NativeGroup.Of(_consumer);
+
     public override void Dispose()
     {
         if (_queue == 0) { return; }

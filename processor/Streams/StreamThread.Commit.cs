@@ -11,12 +11,17 @@ internal sealed partial class StreamThread
     private long _openedAt;
     private int _transactionRecords;
 
+    // Captured when the transaction begins, never fetched later: metadata of the moment of commit would let a thread that has lost its partition commit.
+    private IConsumerGroupMetadata? _group;
+
     // While a refused record is looked for: most ingress records a transaction. Grows back as transactions commit.
     private int _recordsMax = int.MaxValue;
 
     private void EnsureTransaction()
     {
         if (_open) { return; }
+        (_group as IDisposable)?.Dispose();
+        _group = _reader!.CaptureGroup();
         _producer!.Begin();
         _open = true;
         _openedAt = _time.GetTimestamp();
@@ -51,7 +56,7 @@ internal sealed partial class StreamThread
             offsets.Add(new TopicPartitionOffset(runner.Approvals, runner.Task.NextApprovals));
         }
 
-        TransactionOutcome outcome = offsets.Count == 0 ? _producer!.Abort() : _producer!.Commit(offsets);
+        TransactionOutcome outcome = offsets.Count == 0 ? _producer!.Abort() : _producer!.Commit(offsets, _group!);
         if (offsets.Count == 0)
         {
             if (outcome == TransactionOutcome.Unknown) { AfterUnknown(); }

@@ -164,7 +164,7 @@ internal sealed partial class StreamThread : IDisposable
     {
         _producer = _clients.Embedded
             ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
-            : _clients.TransactionalProducer(_id, _consumer, what => StreamLog.Client(_logger, what));
+            : _clients.TransactionalProducer(_id, what => StreamLog.Client(_logger, what));
 
         // Fences whoever held the slot before, and ends what it left open.
         while (true)

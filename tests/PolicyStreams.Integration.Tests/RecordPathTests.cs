@@ -44,7 +44,8 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
         {
             (KafkaClients clients, IConsumer<byte[]?, byte[]?> member) = Member(bootstrap, path, topic);
             using IConsumer<byte[]?, byte[]?> consumer = member;
-            using OutputProducer producer = clients.TransactionalProducer($"{topic}-{path}", consumer, _ => { });
+            using RecordReader reader = clients.Reader(consumer, 1);
+            using OutputProducer producer = clients.TransactionalProducer($"{topic}-{path}", _ => { });
             producer.Initialize(s_deadline);
 
             producer.Begin();
@@ -54,10 +55,10 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
             // Larger than the topic takes: refused for what it is, and the producer goes on.
             producer.Begin();
             new Sample([1], new byte[3 << 20], 0, []).Send(producer, topic, 0);
-            Assert.Equal(TransactionOutcome.Refused, producer.Commit([new TopicPartitionOffset(topic, 0, 0)]));
+            Assert.Equal(TransactionOutcome.Refused, producer.Commit([new TopicPartitionOffset(topic, 0, 0)], reader.CaptureGroup()));
             producer.Begin();
             new Sample([1], [3], 0, []).Send(producer, topic, 1);
-            Assert.Equal(TransactionOutcome.Committed, producer.Commit([new TopicPartitionOffset(topic, 0, 0)]));
+            Assert.Equal(TransactionOutcome.Committed, producer.Commit([new TopicPartitionOffset(topic, 0, 0)], reader.CaptureGroup()));
         }
 
         Assert.Equal(2, Read(bootstrap, topic, RecordPath.Native, 2).Length);
@@ -113,7 +114,8 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
     {
         (KafkaClients clients, IConsumer<byte[]?, byte[]?> member) = Member(bootstrap, path, topic);
         using IConsumer<byte[]?, byte[]?> consumer = member;
-        using OutputProducer producer = clients.TransactionalProducer($"{topic}-{path}", consumer, _ => { });
+        using RecordReader reader = clients.Reader(consumer, 1);
+        using OutputProducer producer = clients.TransactionalProducer($"{topic}-{path}", _ => { });
         producer.Initialize(s_deadline);
         long until = Environment.TickCount64 + (long)s_deadline.TotalMilliseconds;
         for (int first = 0; first < samples.Length; first += 1000)
@@ -125,7 +127,7 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
                 Assert.True(Environment.TickCount64 < until, producer.LastError);
                 producer.Begin();
                 for (int i = first; i < Math.Min(first + 1000, samples.Length); i++) { samples[i].Send(producer, topic, i % Partitions, i); }
-                outcome = producer.Commit([new TopicPartitionOffset(topic, 0, first)]);
+                outcome = producer.Commit([new TopicPartitionOffset(topic, 0, first)], reader.CaptureGroup());
             }
             while (outcome == TransactionOutcome.Aborted);
             Assert.True(outcome == TransactionOutcome.Committed, producer.LastError);
