@@ -67,7 +67,7 @@ public sealed partial class ProcessorHost : BackgroundService
         }
 
         KeyRing ring = ReadKeys();
-        _keys = new TaskKeys(Named(ring, _options.AuditKey, "audit-key"), Named(ring, _options.HoldKey, "hold-key"), ReadApprovalKeys());
+        _keys = new TaskKeys(Named(ring, _options.AuditKey, "audit-key"), Named(ring, _options.HoldKey, "hold-key"), ReadApprovalKeys(), ring);
         PolicyLoad load;
         try
         {
@@ -80,7 +80,7 @@ public sealed partial class ProcessorHost : BackgroundService
 
         if (load.Set is null) { throw new StartException(string.Join('\n', load.Diagnostics), found: true); }
         _bindings = load.Set.Bindings;
-        if (RuntimeSupport.Check(load.Set) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
+        if (RuntimeSupport.Check(load.Set, !_keys.HoldKey.IsEmpty) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
         if (_registry is null && _bindings.FirstOrDefault(binding => binding.Subject is not null) is { } needy)
         {
             throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject}`: give the registry with --registry URL.");
@@ -95,7 +95,7 @@ public sealed partial class ProcessorHost : BackgroundService
             throw new StartException(e.Message);
         }
 
-        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger);
+        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger) { HasHoldKey = !_keys.HoldKey.IsEmpty };
     }
 
     public override void Dispose()
