@@ -8,7 +8,9 @@ namespace PolicyStreams.Processor.Kafka;
 /// </summary>
 internal sealed class TransactionalProducer : OutputProducer
 {
-    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
+    // As long as the broker keeps a transaction open: after it, there is nothing left to wait for.
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FlushSlice = TimeSpan.FromMilliseconds(250);
 
     // Once the process stops: what cannot be ended soon is left to the broker, which aborts it.
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
@@ -68,7 +70,7 @@ internal sealed class TransactionalProducer : OutputProducer
                 _producer.Produce(new TopicPartition(record.Topic, record.Partition), message, onDelivery);
                 return;
             }
-            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull && !_stopping.IsCancellationRequested)
             {
                 _producer.Poll(_queueFullWait);
             }
@@ -85,7 +87,7 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            if (_failed == 0 && _producer.Flush(Timeout) > 0) { LastError = "records were not delivered in time"; }
+            if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
             _producer.SendOffsetsToTransaction(offsets, group, Timeout);
             _producer.CommitTransaction(Timeout);
@@ -102,6 +104,19 @@ internal sealed class TransactionalProducer : OutputProducer
             LastError = e.Error.Reason;
             return TransactionOutcome.Unknown;
         }
+    }
+
+    /// <summary>Waits for the records' acknowledgements; in slices, so that a process that is told to stop does not wait the whole time.</summary>
+    private bool Flush()
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (_producer.Flush(FlushSlice) > 0)
+        {
+            if (_failed > 0) { return true; }
+            if (TimeProvider.System.GetElapsedTime(start) > Timeout) { return false; }
+        }
+
+        return true;
     }
 
     public override TransactionOutcome Abort()
