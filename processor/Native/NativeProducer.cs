@@ -13,31 +13,37 @@ namespace PolicyStreams.Processor.Native;
 /// </summary>
 internal sealed unsafe class NativeProducer : OutputProducer
 {
-    private const int EndTimeoutMs = 15_000;
+    // As the managed twin's.
+    private const int EndTimeoutMs = 10_000;
+    private const int StopTimeoutMs = 3_000;
+    private const int FlushSliceMs = 250;
     private const int QueueFullWaitMs = 5;
     private const int ErrorSize = 512;
     private const int CopyPayload = 2;
+    private const int LogAppendTime = 2;
     private const int TopicsCached = 16;
 
     // Where the arguments of a record are in _arguments; the last two are there only where a record has them.
     private const int TopicAt = 0, PartitionAt = 1, FlagsAt = 2, TimestampAt = 3, ValueAt = 4, KeyAt = 5, OptionalAt = 6, ArgumentsMax = 8;
 
     private readonly Action<string> _log;
+    private readonly CancellationToken _stopping;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
     private readonly (string? Name, nint Topic)[] _recent = new (string?, nint)[TopicsCached];
-    private readonly Dictionary<long, TaskHold> _holds = [];
+    private readonly Dictionary<long, Placement> _placed = [];
     private readonly LibRdKafka.Argument* _arguments;
     private GCHandle _self;
     private nint _client;
-    private long _lastHold;
+    private long _lastPlaced;
     private int _recentNext;
     private int _failed;
     private bool _refused;
 
-    public NativeProducer(ProducerConfig config, Action<string> log)
+    public NativeProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
         Id = config.TransactionalId;
         _log = log;
+        _stopping = stopping;
         _self = GCHandle.Alloc(this);
         try
         {
@@ -73,7 +79,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         LibRdKafka.Check(LibRdKafka.BeginTransaction(_client));
     }
 
-    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
+    public override void Send(in OutputRecord record, Placement? placed = null)
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;
@@ -99,15 +105,15 @@ internal sealed unsafe class NativeProducer : OutputProducer
                 arguments[count++].Pointer = (void*)headers;
             }
 
-            if (heldAs is not null)
+            if (placed is not null)
             {
-                _holds[++_lastHold] = heldAs;
+                _placed[++_lastPlaced] = placed;
                 arguments[count].Kind = LibRdKafka.ArgumentKind.Opaque;
-                arguments[count++].Pointer = (void*)(nint)_lastHold;
+                arguments[count++].Pointer = (void*)(nint)_lastPlaced;
             }
 
             nint error;
-            while ((error = LibRdKafka.Produce(_client, arguments, count)) != 0 && (ErrorCode)LibRdKafka.ErrorCode(error) == ErrorCode.Local_QueueFull)
+            while ((error = LibRdKafka.Produce(_client, arguments, count)) != 0 && (ErrorCode)LibRdKafka.ErrorCode(error) == ErrorCode.Local_QueueFull && !_stopping.IsCancellationRequested)
             {
                 LibRdKafka.ErrorDestroy(error);
                 _ = LibRdKafka.Poll(_client, QueueFullWaitMs);
@@ -117,7 +123,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
             // The headers are the library's only where it took the record. The transaction cannot be committed any more; what is certain shows at its end.
             if (headers != 0) { LibRdKafka.HeadersDestroy(headers); }
-            if (heldAs is not null) { _holds.Remove(_lastHold); }
+            if (placed is not null) { _placed.Remove(_lastPlaced); }
             Failed(LibRdKafka.Exception(error).Error);
         }
     }
@@ -126,29 +132,10 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            if (_failed == 0)
-            {
-                _ = LibRdKafka.Flush(_client, EndTimeoutMs);
-                if (LibRdKafka.QueueLength(_client) > 0) { LastError = "records were not delivered in time"; }
-            }
-
+            if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
             SendOffsets(offsets, (NativeGroup)group);
-        }
-        catch (KafkaTxnRequiresAbortException e)
-        {
-            LastError = e.Error.Reason;
-            return Abort();
-        }
-        catch (KafkaException e)
-        {
-            LastError = e.Error.Reason;
-            return e.Error.IsFatal ? TransactionOutcome.Unknown : Abort();
-        }
-
-        try
-        {
-            LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, EndTimeoutMs));
+            LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
@@ -158,6 +145,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         }
         catch (KafkaException e)
         {
+            // Timed out, fatal, or otherwise unanswered: whether the broker took the offsets or the commit is not known, and an abort now might cross it.
             LastError = e.Error.Reason;
             return TransactionOutcome.Unknown;
         }
@@ -167,7 +155,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            LibRdKafka.Check(LibRdKafka.AbortTransaction(_client, EndTimeoutMs));
+            LibRdKafka.Check(LibRdKafka.AbortTransaction(_client, TimeoutMs));
             return _refused ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
         }
         catch (KafkaException e)
@@ -190,6 +178,20 @@ internal sealed unsafe class NativeProducer : OutputProducer
         _client = 0;
         NativeMemory.Free(_arguments);
         _self.Free();
+    }
+
+    private int TimeoutMs => _stopping.IsCancellationRequested ? StopTimeoutMs : EndTimeoutMs;
+
+    /// <summary>Waits for the records' acknowledgements; in slices, so that a process that is told to stop does not wait the whole time.</summary>
+    private bool Flush()
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            _ = LibRdKafka.Flush(_client, FlushSliceMs);
+            if (_failed > 0 || LibRdKafka.QueueLength(_client) == 0) { return true; }
+            if (TimeProvider.System.GetElapsedTime(start).TotalMilliseconds > TimeoutMs) { return false; }
+        }
     }
 
     private static nint Create(ProducerConfig config, nint self)
@@ -271,7 +273,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
                 LibRdKafka.PartitionsAdd(list, offset.Topic, offset.Partition.Value)->Offset = offset.Offset.Value;
             }
 
-            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, group, EndTimeoutMs));
+            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, group, TimeoutMs));
         }
         finally
         {
@@ -293,7 +295,14 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         if (message->Error == 0 && message->Opaque == 0) { return; }
         var producer = (NativeProducer)GCHandle.FromIntPtr(self).Target!;
-        if (message->Opaque != 0 && producer._holds.Remove(message->Opaque, out TaskHold? hold)) { hold.HeldOffset = message->Offset; }
+        if (message->Opaque != 0 && producer._placed.Remove(message->Opaque, out Placement? placed))
+        {
+            int type;
+            long timestamp = LibRdKafka.MessageTimestamp(message, &type);
+            placed.Offset = message->Offset;
+            if (type == LogAppendTime) { placed.AppendedMs = timestamp; }
+        }
+
         if (message->Error != 0) { producer.Failed(new Error((ErrorCode)message->Error, Marshal.PtrToStringUTF8((nint)LibRdKafka.ErrorText(message->Error)) ?? "")); }
     }
 

@@ -18,12 +18,13 @@ namespace PolicyStreams.Processor.Streams;
 internal sealed partial class StreamThread : IDisposable
 {
     private static readonly TimeSpan PollIdle = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
     private const int PollRecordsMax = 2000;
 
     private readonly string _id;
     private readonly ProcessorOptions _options;
-    private readonly KafkaClients _clients;
+    private readonly IStreamClients _clients;
     private readonly PolicyStore _policies;
     private readonly TaskKeys _keys;
     private readonly Health _health;
@@ -34,10 +35,12 @@ internal sealed partial class StreamThread : IDisposable
     private readonly Dictionary<TopicPartition, TaskRunner> _tasks = [];
     private readonly TaskObserver _observer;
     private readonly RecordHeaders _headers = new();
+    private readonly BrokerClock _clock;
+    private readonly RestoreBudget _restoreBudget = new(256L << 20);
 
     private IConsumer<byte[]?, byte[]?> _consumer = null!;
-    private IConsumer<byte[]?, byte[]?> _assigned = null!;
     private RecordReader? _reader;
+    private IConsumer<byte[]?, byte[]?> _assigned = null!;
     private OutputProducer? _producer;
     private HeldReader _heldReader = null!;
     private TaskContext _context = null!;
@@ -48,11 +51,10 @@ internal sealed partial class StreamThread : IDisposable
     private long _pausedUntil;
     private TimeSpan _backoff;
 
-    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping)
+    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping, IStreamClients? clients = null)
     {
         _id = id;
         _options = options;
-        _clients = new KafkaClients(options);
         _policies = policies;
         _keys = keys;
         _health = health;
@@ -60,7 +62,9 @@ internal sealed partial class StreamThread : IDisposable
         _time = time;
         _logger = logger;
         _stopping = stopping;
+        _clients = clients ?? new StreamClients(id, options, what => StreamLog.Client(logger, what), stopping);
         _observer = new TaskObserver(metrics, logger, id);
+        _clock = new BrokerClock(time);
     }
 
     private string Component => "thread " + _id;
@@ -109,23 +113,16 @@ internal sealed partial class StreamThread : IDisposable
         StreamLog.ThreadFailed(_logger, _id, why);
     }
 
-    private void Open()
+    /// <summary>Makes the clients and joins the group. For <see cref="Run"/>, and for tests that take the steps themselves.</summary>
+    internal void Open()
     {
         _snapshot = _policies.Current ?? throw new InvalidOperationException("No policy is in force.");
-        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(_clients.GroupConsumer(_id))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetPartitionsAssignedHandler((_, partitions) => { Guarded(() => OnAssigned(partitions)); return StartOf(partitions); })
-            .SetPartitionsRevokedHandler((_, partitions) => Guarded(() => OnRevoked(partitions)))
-            .SetPartitionsLostHandler((_, partitions) => Guarded(() => OnLost(partitions)))
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
+        _consumer = _clients.Group(this);
         _reader = _clients.Reader(_consumer, PollRecordsMax);
-        _assigned = Assigned("tasks");
-        _heldReader = new HeldReader(() => Assigned("held"), _time);
+        _assigned = _clients.Assigned("tasks", this);
+        _heldReader = new HeldReader(use => _clients.Assigned(use, this), _time);
         OpenProducer();
-        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id, _options.RecordPath);
+        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id, new TaskLimits(_options.HoldsMax, TaskLimits.Default.ViewBytesMax), _options.RecordPath);
         Subscribe();
     }
 
@@ -133,15 +130,25 @@ internal sealed partial class StreamThread : IDisposable
     {
         foreach (TaskRunner runner in _tasks.Values) { Drop(runner); }
         _tasks.Clear();
+        _restoring.Clear();
+        _approvals.Clear();
+        _toPause.Clear();
+        _seekAgain.Clear();
+        _callbackFault = null;
         _open = false;
+        _pausedUntil = 0;
         _producer?.Dispose();
         _producer = null;
         _heldReader?.Dispose();
+        _heldReader = null!;
         _assigned?.Dispose();
+        _assigned = null!;
         _reader?.Dispose();
         _reader = null;
         _consumer?.Dispose();
+        _consumer = null!;
         _context?.Dispose();
+        _context = null!;
     }
 
     /// <summary>Stops cleanly: commits what is open, leaves the group's offsets where they are.</summary>
@@ -152,19 +159,9 @@ internal sealed partial class StreamThread : IDisposable
         _consumer.Close();
     }
 
-    private IConsumer<byte[]?, byte[]?> Assigned(string use) =>
-        new ConsumerBuilder<byte[]?, byte[]?>(_clients.AssignedConsumer(_id, use))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
-
     private void OpenProducer()
     {
-        _producer = _clients.Embedded
-            ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
-            : _clients.TransactionalProducer(_id, what => StreamLog.Client(_logger, what));
+        _producer = _clients.Producer(_consumer);
 
         // Fences whoever held the slot before, and ends what it left open.
         while (true)
@@ -189,22 +186,10 @@ internal sealed partial class StreamThread : IDisposable
         }
     }
 
-    /// <summary>Runs a callback of the group. It is called from inside the client, which must not be unwound: what it throws is thrown after <see cref="Fetch"/>.</summary>
-    private void Guarded(Action callback)
-    {
-        try
-        {
-            callback();
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            _callbackFault ??= ExceptionDispatchInfo.Capture(e);
-        }
-    }
-
     private void Subscribe() => _consumer.Subscribe(_snapshot.ByIngressTopic.Keys.Order(StringComparer.Ordinal));
 
-    private void Step()
+    /// <summary>One turn of the thread.</summary>
+    internal void Step()
     {
         UsePolicies();
         Poll();
@@ -212,6 +197,8 @@ internal sealed partial class StreamThread : IDisposable
         PollAssigned();
         Punctuate();
         Lookups();
+        ResumeTasks();
+        WatchTopics();
         if (CommitIsDue()) { CommitTransaction(); }
         _producer!.Poll();
     }
@@ -283,7 +270,7 @@ internal sealed partial class StreamThread : IDisposable
         // Sought inside a callback: some of what is in hand came before, some perhaps after. All of it is passed over, and read again.
         foreach (TaskRunner runner in _seekAgain)
         {
-            if (runner.Phase is TaskPhase.Running or TaskPhase.Waiting && _tasks.GetValueOrDefault(runner.Ingress) == runner) { Seek(runner); }
+            if (_tasks.GetValueOrDefault(runner.Ingress) == runner && runner.Phase is not (TaskPhase.Restoring or TaskPhase.Stopped)) { Seek(runner); }
         }
 
         _seekAgain.Clear();
@@ -312,11 +299,34 @@ internal sealed partial class StreamThread : IDisposable
         {
             case TaskStep.Done:
                 _transactionRecords++;
+                Did(runner, StepKind.Record, record.Offset, "");
                 break;
             case TaskStep.NeedsSchema:
                 Wait(runner);
                 break;
+            case TaskStep.Full:
+                WaitForRoom(runner);
+                break;
         }
+    }
+
+    /// <summary>Runs a callback of the group. It is called from inside the client, which must not be unwound: what it throws is thrown after <see cref="Fetch"/>.</summary>
+    private void Guarded(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _callbackFault ??= ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    private void Did(TaskRunner runner, StepKind kind, long offset, string holdId)
+    {
+        _steps++;
+        _lastStep = new TransactionStep(runner, kind, offset, holdId);
     }
 
     private void OnConsumeError(TopicPartition partition, Error error)
@@ -324,7 +334,17 @@ internal sealed partial class StreamThread : IDisposable
         // A partition that restores has no position of its own yet; where it starts is the restore's to say.
         if (error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset && _tasks.TryGetValue(partition, out TaskRunner? runner))
         {
-            if (runner.Phase == TaskPhase.Running) { StopTask(runner, "its next record is not there any more: the topic was truncated, or records were deleted before they were read"); }
+            if (runner.Phase is not (TaskPhase.Restoring or TaskPhase.Stopped))
+            {
+                StopTask(runner, "its next record is not there any more: the topic was truncated or made anew, or records were deleted before they were read. `--adopt-offsets` goes on from where the topic begins and records it");
+            }
+
+            return;
+        }
+
+        if (error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
+        {
+            LookAtTopicsSoon();
             return;
         }
 
@@ -332,12 +352,12 @@ internal sealed partial class StreamThread : IDisposable
         if (_health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
-    private void OnClientError(Error error)
+    void IGroupListener.ClientError(Error error)
     {
         if (error.Code is ErrorCode.Local_AllBrokersDown && _health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
-    private void OnClientLog(LogMessage message)
+    void IGroupListener.ClientLog(LogMessage message)
     {
         if (message.Level <= SyslogLevel.Error && message.Facility != "FAIL") { StreamLog.Client(_logger, $"{message.Facility}: {message.Message}"); }
     }
