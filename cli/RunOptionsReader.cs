@@ -107,6 +107,12 @@ internal static class RunOptionsReader
         {
             value = bool.TryParse(text, out bool flag) ? flag : throw new StartException($"`{name}` takes true or false, not `{text}`");
         }
+        else if (property.PropertyType.IsEnum)
+        {
+            string[] names = [.. Enum.GetNames(property.PropertyType).Select(Camel)];
+            value = names.Contains(text, StringComparer.OrdinalIgnoreCase)
+                ? Enum.Parse(property.PropertyType, text, ignoreCase: true) : throw new StartException($"`{name}` takes {string.Join(" or ", names)}, not `{text}`");
+        }
         else
         {
             value = Terminal.TryDuration(text, out TimeSpan duration) ? duration : throw new StartException($"`{name}` takes a duration such as 100ms or 2s, not `{text}`");

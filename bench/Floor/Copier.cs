@@ -20,35 +20,37 @@ internal static class Copier
     // As long as a decision of the reference job with an audit key.
     private static readonly byte[] DecisionTail = Encoding.UTF8.GetBytes(new string('x', 455));
 
-    /// <summary>Runs <c>copier --bootstrap B --group G [--decisions] [--commit-ms 100]</c>.</summary>
+    /// <summary>Runs <c>copier --bootstrap B --group G [--decisions] [--managed] [--commit-ms 100]</c>.</summary>
     public static int Run(string[] arguments)
     {
-        string bootstrap = Option(arguments, "--bootstrap") ?? throw new ArgumentException("copier --bootstrap B --group G [--decisions] [--commit-ms 100]");
+        string bootstrap = Option(arguments, "--bootstrap") ?? throw new ArgumentException("copier --bootstrap B --group G [--decisions] [--managed] [--commit-ms 100]");
         string group = Option(arguments, "--group") ?? "floor";
         bool decisions = arguments.Contains("--decisions");
         var interval = TimeSpan.FromMilliseconds(int.Parse(Option(arguments, "--commit-ms") ?? "100", CultureInfo.InvariantCulture));
-        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = group });
+        var clients = new KafkaClients(new ProcessorOptions { Bootstrap = bootstrap, Group = group, RecordPath = arguments.Contains("--managed") ? RecordPath.Managed : RecordPath.Native });
         ConsumerConfig config = clients.GroupConsumer(group + "-0");
         config.AutoOffsetReset = AutoOffsetReset.Earliest;
         using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
-        using var producer = new TransactionalProducer(clients.Producer(group + "-0"), Console.Error.WriteLine);
+        using RecordReader reader = clients.Reader(consumer, PollMax);
+        using OutputProducer producer = clients.TransactionalProducer(group + "-0", Console.Error.WriteLine);
         producer.Initialize(TimeSpan.FromSeconds(30));
         consumer.Subscribe("raw.payments");
 
         var next = new Dictionary<TopicPartition, long>();
-        IConsumerGroupMetadata? metadata = null;
         using var self = Process.GetCurrentProcess();
         long records = 0, commits = 0, openedAt = 0, firstAt = 0, seenAt = Stopwatch.GetTimestamp(), lastAt = 0;
         TimeSpan firstCpu = default, lastCpu = default;
         bool open = false;
+        IConsumerGroupMetadata? metadata = null;
         byte[] id = new byte[64];
         byte[] decision = new byte[64 + DecisionTail.Length];
+        ConsumedRecord record = default;
         while (Stopwatch.GetElapsedTime(seenAt) < (records == 0 ? FirstWait : Idle))
         {
-            for (int i = 0; i < PollMax; i++)
+            reader.Fetch(TimeSpan.FromMilliseconds(10), PollMax);
+            while (reader.TryTake(ref record))
             {
-                ConsumeResult<byte[]?, byte[]?>? result = consumer.Consume(i == 0 ? TimeSpan.FromMilliseconds(10) : TimeSpan.Zero);
-                if (result is null) { break; }
+                if (record.Error is not null) { continue; }
                 seenAt = Stopwatch.GetTimestamp();
                 if (records == 0)
                 {
@@ -59,43 +61,45 @@ internal static class Copier
 
                 if (!open)
                 {
-                    metadata = consumer.ConsumerGroupMetadata;
+                    metadata = reader.CaptureGroup();
                     producer.Begin();
                     open = true;
                     openedAt = Stopwatch.GetTimestamp();
                 }
 
-                Message<byte[]?, byte[]?> message = result.Message;
                 producer.Send(new OutputRecord
                 {
                     Topic = "governed.payments",
-                    Partition = result.Partition.Value,
-                    HasKey = message.Key is not null,
-                    Key = message.Key,
-                    HasValue = message.Value is not null,
-                    Value = message.Value,
-                    TimestampMs = message.Timestamp.UnixTimestampMs,
+                    Partition = record.Partition.Partition.Value,
+                    HasKey = record.HasKey,
+                    Key = record.Key,
+                    HasValue = record.HasValue,
+                    Value = record.Value,
+                    TimestampMs = record.TimestampMs,
                 });
                 if (decisions)
                 {
-                    int length = Encoding.UTF8.GetBytes($"raw.payments-{result.Partition.Value}-{result.Offset.Value}", id);
+                    "raw.payments-"u8.CopyTo(id);
+                    _ = record.Partition.Partition.Value.TryFormat(id.AsSpan(13), out int digits, default, CultureInfo.InvariantCulture);
+                    id[13 + digits] = (byte)'-';
+                    _ = record.Offset.TryFormat(id.AsSpan(14 + digits), out int more, default, CultureInfo.InvariantCulture);
+                    int length = 14 + digits + more;
                     id.AsSpan(0, length).CopyTo(decision);
                     DecisionTail.CopyTo(decision.AsSpan(length));
                     producer.Send(new OutputRecord
                     {
                         Topic = "decisions",
-                        Partition = result.Partition.Value,
+                        Partition = record.Partition.Partition.Value,
                         HasKey = true,
                         Key = id.AsSpan(0, length),
                         HasValue = true,
                         Value = decision.AsSpan(0, length + DecisionTail.Length),
-                        TimestampMs = message.Timestamp.UnixTimestampMs,
+                        TimestampMs = record.TimestampMs,
                     });
                 }
 
-                next[result.TopicPartition] = result.Offset.Value + 1;
+                next[record.Partition] = record.Offset + 1;
                 records++;
-                if (Stopwatch.GetElapsedTime(openedAt) >= interval) { break; }
             }
 
             producer.Poll();

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Processor.Tasks;
 using PolicyStreams.Rules;
@@ -53,10 +54,14 @@ internal static class TaskCost
             decision.Clear();
             DecisionWriter.Write(decision, verdict, Principal.None, new DecisionFacts { Topic = "raw.payments", Partition = 0, Offset = offset, Event = "decided", IdSuffix = "", Seq = offset, TimeMs = 1 });
         });
-        foreach ((string name, bool audit) in new[] { ("and the task: chain, headers, sink (no audit key)", false), ("and digests with an audit key", true) })
+        foreach ((string name, bool audit, RecordPath path) in new[]
+        {
+            ("and the task: chain, headers, sink (no audit key)", false, RecordPath.Native), ("and digests with an audit key", true, RecordPath.Native),
+            ("the same on .NET's hashes", true, RecordPath.Managed),
+        })
         {
             var sink = new NoSink();
-            using var context = new TaskContext(sink, sink, TimeProvider.System, new TaskKeys(audit ? Encoding.UTF8.GetBytes("audit-key-0123456789-0123456789-0") : default, default, null), sink, "bench", "bench");
+            using var context = new TaskContext(sink, sink, TimeProvider.System, new TaskKeys(audit ? Encoding.UTF8.GetBytes("audit-key-0123456789-0123456789-0") : default, default, null), sink, "bench", "bench", path);
             using var task = new StreamTask(context, binding, 0, "");
             Say(name, value, offset =>
             {
@@ -75,11 +80,13 @@ internal static class TaskCost
         long offset = 0;
         for (; offset < Warmup; offset++) { process(offset); }
         long bytes = GC.GetAllocatedBytesForCurrentThread();
+        TimeSpan cpu = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         for (; offset < Warmup + Records; offset++) { process(offset); }
         TimeSpan took = Stopwatch.GetElapsedTime(start);
+        cpu = Environment.CpuUsage.TotalTime - cpu;
         bytes = GC.GetAllocatedBytesForCurrentThread() - bytes;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{{\"stage\":\"{stage}\",\"value_bytes\":{value.Length},\"us_per_record\":{took.TotalMicroseconds / Records:0.00},\"allocated_bytes_per_record\":{(double)bytes / Records:0.0}}}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{{\"stage\":\"{stage}\",\"value_bytes\":{value.Length},\"us_per_record\":{took.TotalMicroseconds / Records:0.00},\"cpu_us_per_record\":{cpu.TotalMicroseconds / Records:0.00},\"allocated_bytes_per_record\":{(double)bytes / Records:0.0}}}"));
     }
 
     private static RecordInput Input(byte[] key, byte[] value, long offset) => new()

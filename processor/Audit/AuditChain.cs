@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using PolicyStreams.Processor.Holds;
+using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Processor.Audit;
@@ -10,9 +11,9 @@ namespace PolicyStreams.Processor.Audit;
 /// The audit chain of one ingress partition: counts decisions (<c>seq</c>, from 1, no gap), hashes the bytes of each, and makes the checkpoint that ends a transaction.
 /// Works on one transaction at a time: <see cref="Commit"/> keeps what it did, <see cref="Rollback"/> drops it.
 /// </summary>
-internal sealed class AuditChain(string ingressTopic, int partition) : IDisposable
+internal sealed class AuditChain(string ingressTopic, int partition, RecordPath recordPath = RecordPath.Native) : IDisposable
 {
-    private readonly MerkleTree _tree = new();
+    private readonly MerkleTree _tree = new(recordPath);
     private readonly ByteBuffer _checkpoint = new(512);
     private readonly Utf8JsonWriter _json = new(Stream.Null);
     private ChainState _committed = ChainState.Start;

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using PolicyStreams.Processor.Hosting;
 
 namespace PolicyStreams.Processor.Audit;
 
@@ -10,25 +10,26 @@ public sealed class MerkleTree : IDisposable
 {
     public const int HashBytes = 32;
 
-    private static readonly byte[] LeafPrefix = [0];
-
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly Sha256Digest _leaf;
+    private readonly Sha256Digest _inner;
 
     // Roots of the full subtrees that the leaves so far make, largest first: one for each bit set in the count.
     private readonly byte[] _subtrees = new byte[64 * HashBytes];
-    private readonly byte[] _node = new byte[1 + (2 * HashBytes)];
     private int _levels;
 
-    public MerkleTree() => _node[0] = 1;
+    /// <param name="recordPath">How hashes are computed; the result is the same.</param>
+    public MerkleTree(RecordPath recordPath = RecordPath.Native)
+    {
+        _leaf = Sha256Digest.Plain(recordPath, [0]);
+        _inner = Sha256Digest.Plain(recordPath, [1]);
+    }
 
     /// <summary>Leaves added since <see cref="Clear"/>.</summary>
     public long Count { get; private set; }
 
     public void Add(ReadOnlySpan<byte> leaf)
     {
-        _hash.AppendData(LeafPrefix);
-        _hash.AppendData(leaf);
-        _hash.GetHashAndReset(_subtrees.AsSpan(_levels * HashBytes, HashBytes));
+        _leaf.Compute(leaf, Subtree(_levels));
         _levels++;
 
         // Two subtrees of one size become one: as many times as the count has low bits set.
@@ -41,17 +42,17 @@ public sealed class MerkleTree : IDisposable
     {
         if (_levels == 0)
         {
-            SHA256.HashData([], destination);
+            System.Security.Cryptography.SHA256.HashData([], destination);
             return;
         }
 
-        Span<byte> right = stackalloc byte[HashBytes];
+        Span<byte> pair = stackalloc byte[2 * HashBytes];
+        Span<byte> right = pair[HashBytes..];
         Subtree(_levels - 1).CopyTo(right);
         for (int level = _levels - 2; level >= 0; level--)
         {
-            Subtree(level).CopyTo(_node.AsSpan(1));
-            right.CopyTo(_node.AsSpan(1 + HashBytes));
-            SHA256.HashData(_node, right);
+            Subtree(level).CopyTo(pair);
+            _inner.Compute(pair, right);
         }
 
         right.CopyTo(destination);
@@ -63,12 +64,15 @@ public sealed class MerkleTree : IDisposable
         Count = 0;
     }
 
-    public void Dispose() => _hash.Dispose();
+    public void Dispose()
+    {
+        _leaf.Dispose();
+        _inner.Dispose();
+    }
 
     private void Merge()
     {
-        _subtrees.AsSpan((_levels - 2) * HashBytes, 2 * HashBytes).CopyTo(_node.AsSpan(1));
-        SHA256.HashData(_node, Subtree(_levels - 2));
+        _inner.Compute(_subtrees.AsSpan((_levels - 2) * HashBytes, 2 * HashBytes), Subtree(_levels - 2));
         _levels--;
     }
 

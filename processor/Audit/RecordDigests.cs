@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using PolicyStreams.Processor.Hosting;
 
 namespace PolicyStreams.Processor.Audit;
 
@@ -8,15 +8,16 @@ namespace PolicyStreams.Processor.Audit;
 /// </summary>
 public sealed class RecordDigests : IDisposable
 {
-    private readonly IncrementalHash _hash;
+    private readonly Sha256Digest _digest;
     private readonly byte[] _before = new byte[32];
     private readonly byte[] _after = new byte[32];
 
     /// <param name="auditKey">The audit key's bytes, or empty for none.</param>
-    public RecordDigests(ReadOnlySpan<byte> auditKey)
+    /// <param name="recordPath">How they are computed; the result is the same.</param>
+    public RecordDigests(ReadOnlySpan<byte> auditKey, RecordPath recordPath = RecordPath.Native)
     {
         Keyed = !auditKey.IsEmpty;
-        _hash = Keyed ? IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, auditKey) : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        _digest = Keyed ? Sha256Digest.Keyed(recordPath, auditKey) : Sha256Digest.Plain(recordPath);
     }
 
     /// <summary>True where an audit key is set.</summary>
@@ -26,18 +27,16 @@ public sealed class RecordDigests : IDisposable
     public ReadOnlySpan<byte> Before(ReadOnlySpan<byte> value)
     {
         if (!Keyed) { return default; }
-        _hash.AppendData(value);
-        _hash.GetHashAndReset(_before);
+        _digest.Compute(value, _before);
         return _before;
     }
 
     /// <summary>The digest of the value that was written. Valid until the next call.</summary>
     public ReadOnlySpan<byte> After(ReadOnlySpan<byte> value)
     {
-        _hash.AppendData(value);
-        _hash.GetHashAndReset(_after);
+        _digest.Compute(value, _after);
         return _after;
     }
 
-    public void Dispose() => _hash.Dispose();
+    public void Dispose() => _digest.Dispose();
 }

@@ -12,6 +12,16 @@ public enum DeliveryGuarantee
     EmbeddedAtLeastOnce,
 }
 
+/// <summary>How records are read, hashed, and produced. What is written is the same.</summary>
+public enum RecordPath
+{
+    /// <summary>Straight on librdkafka's and OpenSSL's functions: batches read where they lie, records produced from the task's buffers. Where one of them is not there, it does its part as <see cref="Managed"/>.</summary>
+    Native,
+
+    /// <summary>Through Confluent's managed client and .NET's hashes, a record a call.</summary>
+    Managed,
+}
+
 /// <summary>Options of <c>policystreams run</c>; the same names in configuration under <c>PolicyStreams</c>.</summary>
 public sealed class ProcessorOptions
 {
@@ -57,6 +67,13 @@ public sealed class ProcessorOptions
     [Range(1, 1024)]
     public int CommitMebibytes { get; set; } = 32;
 
+    /// <summary>
+    /// Open holds that a task (one partition of one binding) keeps at most; each weighs about 1 KiB in memory. A task at the limit takes no further record that must be held until some
+    /// have ended. Default 250,000.
+    /// </summary>
+    [Range(1, 10_000_000)]
+    public int HoldsMax { get; set; } = 250_000;
+
     /// <summary>Mask keys by name: <c>file:PATH</c> or <c>env:VARIABLE</c>.</summary>
     public Dictionary<string, string> Keys { get; } = [];
 
@@ -75,6 +92,9 @@ public sealed class ProcessorOptions
 
     /// <summary>Where slots are locked; empty for <c>$XDG_STATE_HOME/policystreams</c>, or <c>~/.local/state/policystreams</c>.</summary>
     public string StateDir { get; set; } = "";
+
+    /// <summary>How records are read, hashed, and produced: <c>native</c> (default) or <c>managed</c>.</summary>
+    public RecordPath RecordPath { get; set; }
 
     /// <summary>Any librdkafka property, for every client of the process.</summary>
     public Dictionary<string, string> Kafka { get; } = [];

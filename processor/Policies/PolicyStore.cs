@@ -27,6 +27,9 @@ internal sealed partial class PolicyStore(
     private Task _refresh = Task.CompletedTask;
     private volatile PolicySnapshot? _current;
 
+    /// <summary>False without a hold key: policies that need one are refused.</summary>
+    public bool HasHoldKey { get; init; } = true;
+
     /// <summary>In force; null before the first load.</summary>
     public PolicySnapshot? Current => _current;
 
@@ -119,7 +122,7 @@ internal sealed partial class PolicyStore(
         PolicyLoad load = PolicySet.Load(files);
         if (load.Set is not { } set) { return new PolicyAttempt(null, load.Diagnostics, null); }
         var diagnostics = new List<Diagnostic>(load.Diagnostics);
-        IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set);
+        IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set, HasHoldKey);
         if (notRun.Count > 0) { return new PolicyAttempt(null, [.. diagnostics, .. notRun], null); }
         var compiled = new List<CompiledPolicy>();
         var loader = new SubjectLoader(registry);

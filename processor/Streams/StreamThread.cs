@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using PolicyStreams.Processor.Hosting;
@@ -17,12 +18,13 @@ namespace PolicyStreams.Processor.Streams;
 internal sealed partial class StreamThread : IDisposable
 {
     private static readonly TimeSpan PollIdle = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
     private const int PollRecordsMax = 2000;
 
     private readonly string _id;
     private readonly ProcessorOptions _options;
-    private readonly KafkaClients _clients;
+    private readonly IStreamClients _clients;
     private readonly PolicyStore _policies;
     private readonly TaskKeys _keys;
     private readonly Health _health;
@@ -33,21 +35,26 @@ internal sealed partial class StreamThread : IDisposable
     private readonly Dictionary<TopicPartition, TaskRunner> _tasks = [];
     private readonly TaskObserver _observer;
     private readonly RecordHeaders _headers = new();
+    private readonly BrokerClock _clock;
+    private readonly RestoreBudget _restoreBudget = new(256L << 20);
 
     private IConsumer<byte[]?, byte[]?> _consumer = null!;
+    private RecordReader? _reader;
     private IConsumer<byte[]?, byte[]?> _assigned = null!;
     private OutputProducer? _producer;
     private HeldReader _heldReader = null!;
     private TaskContext _context = null!;
     private PolicySnapshot _snapshot = null!;
+    private readonly HashSet<TaskRunner> _seekAgain = [];
+    private ExceptionDispatchInfo? _callbackFault;
+    private bool _fetching;
     private long _pausedUntil;
     private TimeSpan _backoff;
 
-    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping)
+    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping, IStreamClients? clients = null)
     {
         _id = id;
         _options = options;
-        _clients = new KafkaClients(options);
         _policies = policies;
         _keys = keys;
         _health = health;
@@ -55,7 +62,9 @@ internal sealed partial class StreamThread : IDisposable
         _time = time;
         _logger = logger;
         _stopping = stopping;
+        _clients = clients ?? new StreamClients(id, options, what => StreamLog.Client(logger, what), stopping);
         _observer = new TaskObserver(metrics, logger, id);
+        _clock = new BrokerClock(time);
     }
 
     private string Component => "thread " + _id;
@@ -104,22 +113,16 @@ internal sealed partial class StreamThread : IDisposable
         StreamLog.ThreadFailed(_logger, _id, why);
     }
 
-    private void Open()
+    /// <summary>Makes the clients and joins the group. For <see cref="Run"/>, and for tests that take the steps themselves.</summary>
+    internal void Open()
     {
         _snapshot = _policies.Current ?? throw new InvalidOperationException("No policy is in force.");
-        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(_clients.GroupConsumer(_id))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetPartitionsAssignedHandler(OnAssigned)
-            .SetPartitionsRevokedHandler(OnRevoked)
-            .SetPartitionsLostHandler(OnLost)
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
-        _assigned = Assigned("tasks");
-        _heldReader = new HeldReader(() => Assigned("held"), _time);
+        _consumer = _clients.Group(this);
+        _reader = _clients.Reader(_consumer, PollRecordsMax);
+        _assigned = _clients.Assigned("tasks", this);
+        _heldReader = new HeldReader(use => _clients.Assigned(use, this), _time);
         OpenProducer();
-        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id);
+        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id, new TaskLimits(_options.HoldsMax, TaskLimits.Default.ViewBytesMax), _options.RecordPath);
         Subscribe();
     }
 
@@ -127,35 +130,38 @@ internal sealed partial class StreamThread : IDisposable
     {
         foreach (TaskRunner runner in _tasks.Values) { Drop(runner); }
         _tasks.Clear();
+        _restoring.Clear();
+        _approvals.Clear();
+        _toPause.Clear();
+        _seekAgain.Clear();
+        _callbackFault = null;
         _open = false;
+        _pausedUntil = 0;
         _producer?.Dispose();
         _producer = null;
         _heldReader?.Dispose();
+        _heldReader = null!;
         _assigned?.Dispose();
+        _assigned = null!;
+        _reader?.Dispose();
+        _reader = null;
         _consumer?.Dispose();
+        _consumer = null!;
         _context?.Dispose();
+        _context = null!;
     }
 
     /// <summary>Stops cleanly: commits what is open, leaves the group's offsets where they are.</summary>
     private void Finish()
     {
         CommitTransaction();
+        _reader!.Dispose();
         _consumer.Close();
     }
 
-    private IConsumer<byte[]?, byte[]?> Assigned(string use) =>
-        new ConsumerBuilder<byte[]?, byte[]?>(_clients.AssignedConsumer(_id, use))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
-
     private void OpenProducer()
     {
-        _producer = _clients.Embedded
-            ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
-            : new TransactionalProducer(_clients.Producer(_id), what => StreamLog.Client(_logger, what));
+        _producer = _clients.Producer(_consumer);
 
         // Fences whoever held the slot before, and ends what it left open.
         while (true)
@@ -182,7 +188,8 @@ internal sealed partial class StreamThread : IDisposable
 
     private void Subscribe() => _consumer.Subscribe(_snapshot.ByIngressTopic.Keys.Order(StringComparer.Ordinal));
 
-    private void Step()
+    /// <summary>One turn of the thread.</summary>
+    internal void Step()
     {
         UsePolicies();
         Poll();
@@ -190,6 +197,8 @@ internal sealed partial class StreamThread : IDisposable
         PollAssigned();
         Punctuate();
         Lookups();
+        ResumeTasks();
+        WatchTopics();
         if (CommitIsDue()) { CommitTransaction(); }
         _producer!.Poll();
     }
@@ -215,77 +224,140 @@ internal sealed partial class StreamThread : IDisposable
     {
         TimeSpan wait = _open ? Remaining() : PollIdle;
         if (_assignedBusy) { wait = TimeSpan.Zero; }
-        for (int i = 0; i < PollRecordsMax; i++)
+        ConsumedRecord record = default;
+        for (int taken = 0; taken < PollRecordsMax;)
         {
-            ConsumeResult<byte[]?, byte[]?>? result;
-            try
+            int count = Fetch(taken == 0 ? wait : TimeSpan.Zero, PollRecordsMax - taken);
+            if (count == 0) { return; }
+            taken += count;
+            TaskRunner? runner = null;
+            while (_reader!.TryTake(ref record))
             {
-                result = _consumer.Consume(i == 0 ? wait : TimeSpan.Zero);
-            }
-            catch (ConsumeException e)
-            {
-                OnConsumeError(e);
-                continue;
-            }
+                if (record.Error is not null)
+                {
+                    OnConsumeError(record.Partition, record.Error);
+                    continue;
+                }
 
-            PauseNew();
-            if (result is null) { return; }
-            if (!_tasks.TryGetValue(result.TopicPartition, out TaskRunner? runner) || runner.Phase != TaskPhase.Running) { continue; }
-            Process(runner, result);
-            if (CommitIsDue()) { CommitTransaction(); }
+                // A batch comes a partition at a time. What was in hand when its partition was sought elsewhere comes again.
+                if (!ReferenceEquals(runner?.Consumed, record.Partition) && _tasks.TryGetValue(record.Partition, out runner)) { runner.Consumed = record.Partition; }
+                if (runner is not { Phase: TaskPhase.Running } || runner.StaleBatch == _reader.Batch) { continue; }
+                Process(runner, record);
+                if (CommitIsDue()) { CommitTransaction(); }
+            }
         }
     }
 
-    private void Process(TaskRunner runner, ConsumeResult<byte[]?, byte[]?> result)
+    private int Fetch(TimeSpan wait, int most)
     {
-        Message<byte[]?, byte[]?> message = result.Message;
-        ConfluentMessages.CopyProducers(message.Headers, _headers);
-        BindingDocument binding = runner.Task.Binding.Document;
+        int count;
+        _fetching = true;
+        try
+        {
+            count = _reader!.Fetch(wait, most);
+        }
+        finally
+        {
+            _fetching = false;
+        }
+
+        if (_callbackFault is { } fault)
+        {
+            _callbackFault = null;
+            fault.Throw();
+        }
+
+        // Sought inside a callback: some of what is in hand came before, some perhaps after. All of it is passed over, and read again.
+        foreach (TaskRunner runner in _seekAgain)
+        {
+            if (_tasks.GetValueOrDefault(runner.Ingress) == runner && runner.Phase is not (TaskPhase.Restoring or TaskPhase.Stopped)) { Seek(runner); }
+        }
+
+        _seekAgain.Clear();
+        PauseNew();
+        return count;
+    }
+
+    private void Process(TaskRunner runner, in ConsumedRecord record)
+    {
+        _reader!.CopyHeaders(_headers);
         var input = new RecordInput
         {
             Topic = runner.Task.IngressTopic,
             Partition = runner.Ingress.Partition.Value,
-            Offset = result.Offset.Value,
-            TimestampMs = message.Timestamp.UnixTimestampMs,
-            HasKey = message.Key is not null,
-            Key = message.Key,
-            HasValue = message.Value is not null,
-            Value = message.Value,
+            Offset = record.Offset,
+            TimestampMs = record.TimestampMs,
+            HasKey = record.HasKey,
+            Key = record.Key,
+            HasValue = record.HasValue,
+            Value = record.Value,
             Headers = _headers,
-            Principal = binding.TopicPrincipal,
+            Principal = runner.Task.Binding.Document.TopicPrincipal,
         };
         EnsureTransaction();
         switch (runner.Task.Process(input))
         {
             case TaskStep.Done:
                 _transactionRecords++;
+                Did(runner, StepKind.Record, record.Offset, "");
                 break;
             case TaskStep.NeedsSchema:
                 Wait(runner);
                 break;
+            case TaskStep.Full:
+                WaitForRoom(runner);
+                break;
         }
     }
 
-    private void OnConsumeError(ConsumeException e)
+    /// <summary>Runs a callback of the group. It is called from inside the client, which must not be unwound: what it throws is thrown after <see cref="Fetch"/>.</summary>
+    private void Guarded(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _callbackFault ??= ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    private void Did(TaskRunner runner, StepKind kind, long offset, string holdId)
+    {
+        _steps++;
+        _lastStep = new TransactionStep(runner, kind, offset, holdId);
+    }
+
+    private void OnConsumeError(TopicPartition partition, Error error)
     {
         // A partition that restores has no position of its own yet; where it starts is the restore's to say.
-        if (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset
-            && _tasks.TryGetValue(e.ConsumerRecord.TopicPartition, out TaskRunner? runner))
+        if (error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset && _tasks.TryGetValue(partition, out TaskRunner? runner))
         {
-            if (runner.Phase == TaskPhase.Running) { StopTask(runner, "its next record is not there any more: the topic was truncated, or records were deleted before they were read"); }
+            if (runner.Phase is not (TaskPhase.Restoring or TaskPhase.Stopped))
+            {
+                StopTask(runner, "its next record is not there any more: the topic was truncated or made anew, or records were deleted before they were read. `--adopt-offsets` goes on from where the topic begins and records it");
+            }
+
             return;
         }
 
-        if (e.Error.IsFatal) { throw new KafkaException(e.Error); }
-        if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
+        if (error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
+        {
+            LookAtTopicsSoon();
+            return;
+        }
+
+        if (error.IsFatal) { throw new KafkaException(error); }
+        if (_health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
-    private void OnClientError(Error error)
+    void IGroupListener.ClientError(Error error)
     {
         if (error.Code is ErrorCode.Local_AllBrokersDown && _health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
-    private void OnClientLog(LogMessage message)
+    void IGroupListener.ClientLog(LogMessage message)
     {
         if (message.Level <= SyslogLevel.Error && message.Facility != "FAIL") { StreamLog.Client(_logger, $"{message.Facility}: {message.Message}"); }
     }

@@ -11,7 +11,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 {
     private readonly Dictionary<(string Topic, int Partition), List<DriverRecord>> _partitions = [];
     private readonly Dictionary<string, List<DriverRecord>> _topics = new(StringComparer.Ordinal);
-    private readonly List<(DriverRecord Record, TaskHold? HeldAs)> _open = [];
+    private readonly List<(DriverRecord Record, Placement? Placed)> _open = [];
     private readonly List<string> _alarms = [];
 
     public IReadOnlyList<string> Alarms => _alarms;
@@ -25,7 +25,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         return record;
     }
 
-    public void Send(in OutputRecord record, TaskHold? heldAs = null)
+    public void Send(in OutputRecord record, Placement? placed = null)
     {
         var headers = new List<KeyValuePair<string, byte[]?>>();
         for (int i = 0; i < (record.Headers?.Count ?? 0); i++)
@@ -33,15 +33,15 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
             headers.Add(new(Encoding.UTF8.GetString(record.Headers!.Name(i)), record.Headers.IsNull(i) ? null : record.Headers.Value(i).ToArray()));
         }
 
-        _open.Add((new DriverRecord(record.Topic, record.Partition, -1, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs), heldAs));
+        _open.Add((new DriverRecord(record.Topic, record.Partition, -1, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs), placed));
     }
 
     public void Commit()
     {
-        foreach ((DriverRecord record, TaskHold? heldAs) in _open)
+        foreach ((DriverRecord record, Placement? placed) in _open)
         {
             DriverRecord appended = Append(record.Topic, record.Partition, record.Key, record.Value, record.Headers, record.TimestampMs);
-            if (heldAs is not null) { heldAs.HeldOffset = appended.Offset; }
+            if (placed is not null) { placed.Offset = appended.Offset; }
         }
 
         _open.Clear();
@@ -55,10 +55,31 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
     public IReadOnlyList<DriverRecord> From(string topic, int partition, long offset) => [.. Partition(topic, partition).Skip((int)offset)];
 
+    public void Take(DriverLog other)
+    {
+        foreach ((string topic, List<DriverRecord> records) in other._topics)
+        {
+            foreach (DriverRecord record in records) { Append(topic, record.Partition, record.Key, record.Value, record.Headers, record.TimestampMs); }
+        }
+    }
+
+    public void Forget(string topic)
+    {
+        _topics.Remove(topic);
+        foreach ((string Topic, int Partition) partition in _partitions.Keys.Where(partition => partition.Topic == topic).ToList()) { _partitions.Remove(partition); }
+    }
+
     public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found)
     {
         List<DriverRecord> records = Partition(heldTopic, partition);
         found = hold.HeldOffset >= 0 && hold.HeldOffset < records.Count && HeldReader.Decode(Message(records[(int)hold.HeldOffset]), into);
+        return true;
+    }
+
+    public bool TryReadState(string stateTopic, int partition, TaskHold hold, out byte[]? value)
+    {
+        List<DriverRecord> records = Partition(stateTopic, partition);
+        value = hold.StateOffset >= 0 && hold.StateOffset < records.Count ? records[(int)hold.StateOffset].Value : null;
         return true;
     }
 

@@ -33,7 +33,8 @@ public sealed record DriverRecord(string Topic, int Partition, long Offset, byte
 /// <param name="AuditKey">32 bytes or more, or empty for none.</param>
 /// <param name="HoldKey">32 bytes or more, or empty for none: then no hold is released.</param>
 /// <param name="Approvals">Checks statements; null: none counts.</param>
-public sealed record DriverKeys(ReadOnlyMemory<byte> AuditKey = default, ReadOnlyMemory<byte> HoldKey = default, StatementVerifier? Approvals = null)
+/// <param name="Ring">Keys by name and version, for bindings that seal; null for none.</param>
+public sealed record DriverKeys(ReadOnlyMemory<byte> AuditKey = default, ReadOnlyMemory<byte> HoldKey = default, StatementVerifier? Approvals = null, KeyRing? Ring = null)
 {
     public override string ToString() => "keys";
 }
@@ -55,6 +56,7 @@ public sealed class TopologyDriver : IDisposable
     private TaskContext _context;
     private CompiledPolicy _policy;
     private bool _redelivering;
+    private TaskLimits _limits = TaskLimits.Default;
 
     /// <param name="policy">Compiled; its bindings' topics are the driver's.</param>
     /// <param name="time">The clock that decisions and expiry go by.</param>
@@ -78,6 +80,17 @@ public sealed class TopologyDriver : IDisposable
 
     /// <summary>Ingress partitions whose next record waits for the registry.</summary>
     public IReadOnlyCollection<(string Topic, int Partition)> Waiting => _waiting;
+
+    /// <summary>What tasks keep in memory at most. For tests of this assembly's own.</summary>
+    internal TaskLimits Limits
+    {
+        get => _limits;
+        set
+        {
+            _limits = value;
+            _context = NewContext();
+        }
+    }
 
     /// <summary>What an operator would have been alarmed of.</summary>
     public IReadOnlyList<string> Alarms => _log.Alarms;
@@ -167,6 +180,17 @@ public sealed class TopologyDriver : IDisposable
         if (AutoCommit) { Commit(); }
     }
 
+    /// <summary>Takes over another driver's topics and committed offsets, as a process with other keys does.</summary>
+    internal void Take(TopologyDriver other)
+    {
+        _log.Take(other._log);
+        foreach ((var partition, var committed) in other._committed) { _committed[partition] = committed; }
+        foreach ((string topic, int partition) in other._tasks.Keys) { TaskOf(topic, partition); }
+    }
+
+    /// <summary>Loses what a topic held, as when it is deleted and made anew.</summary>
+    internal void Forget(string topic) => _log.Forget(topic);
+
     /// <summary>Puts another policy in force, between transactions.</summary>
     public void UsePolicy(CompiledPolicy policy)
     {
@@ -249,6 +273,6 @@ public sealed class TopologyDriver : IDisposable
         _policy.Bindings.Values.FirstOrDefault(binding => binding.Document.Topics.Ingress == topic)
         ?? throw new ArgumentException($"No binding has the ingress topic `{topic}`.", nameof(topic));
 
-    private TaskContext NewContext() => new(_log, _log, _time, new TaskKeys(_keys.AuditKey, _keys.HoldKey, _keys.Approvals), _log, Group, "driver");
+    private TaskContext NewContext() => new(_log, _log, _time, new TaskKeys(_keys.AuditKey, _keys.HoldKey, _keys.Approvals, _keys.Ring), _log, Group, "driver", Limits);
 }
 

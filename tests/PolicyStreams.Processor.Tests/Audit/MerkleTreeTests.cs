@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using PolicyStreams.Processor.Audit;
+using PolicyStreams.Processor.Hosting;
 
 namespace PolicyStreams.Processor.Tests.Audit;
 
@@ -29,10 +30,12 @@ public sealed class MerkleTreeTests
         Assert.Equal(expected, Convert.ToHexStringLower(RootOf(tree)));
     }
 
-    [Fact]
-    public void Root_OfAnyNumberOfLeaves_AgreesWithTheDefinition()
+    [Theory]
+    [InlineData(RecordPath.Native)]
+    [InlineData(RecordPath.Managed)]
+    public void Root_OfAnyNumberOfLeaves_AgreesWithTheDefinition(RecordPath path)
     {
-        using var tree = new MerkleTree();
+        using var tree = new MerkleTree(path);
         var leaves = new List<byte[]>();
         for (int count = 1; count <= 130; count++)
         {
