@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
 using PolicyStreams.Rules;
+using PolicyStreams.Rules.Cel;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
@@ -25,7 +26,12 @@ public class DecisionBenchmarks
     private readonly byte[] _digest = new byte[32];
     private readonly IncrementalHash _hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, "audit-key-0123456789-0123456789-0"u8);
 
-    public DecisionBenchmarks() => DecideAndMask();
+    public DecisionBenchmarks()
+    {
+        DecideAndMask();
+        Walk();
+        _plain.Conditions.Emit();
+    }
 
     public int RecordBytes => _record.Length;
 
@@ -40,6 +46,15 @@ public class DecisionBenchmarks
     /// <summary>The walk alone, of the seventeen rules' fields.</summary>
     [Benchmark]
     public DecodeOutcome Walk() => _plain.Find(SchemaRef.ById(1)) is { } writer ? writer.Program!.Walk(_record.AsSpan(5), _frame) : DecodeOutcome.Malformed;
+
+    /// <summary>The conditions alone, over what the walk captured.</summary>
+    [Benchmark]
+    public ulong Conditions()
+    {
+        var input = new ConditionInput { Value = _record.AsSpan(5), Frame = _frame, Topic = "raw.payments", Principal = Principal.None, Headers = RecordHeaders.Empty };
+        _plain.Conditions.Parts[0].Emitted!(ref input, out ulong holds, out ulong unsure);
+        return holds | unsure;
+    }
 
     /// <summary>The seventeen rules that decide.</summary>
     [Benchmark]

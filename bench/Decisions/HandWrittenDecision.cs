@@ -19,7 +19,7 @@ internal static class HandWrittenDecision
         int pos = 0;
         int fired = 0;
         ReadOnlySpan<byte> paymentId = Text(data, ref pos, check);
-        if (paymentId.Length != 36 && CodePoints(paymentId) != 36) { fired |= 1 << 5; }
+        if (CodePoints(paymentId) != 36) { fired |= 1 << 5; }
         if (Long(data, ref pos) < Year2020) { fired |= 1 << 11; }
         double amount = BitConverter.ToDouble(data[pos..]);
         pos += 8;
@@ -82,6 +82,7 @@ internal static class HandWrittenDecision
 
     private static int CodePoints(ReadOnlySpan<byte> text)
     {
+        if (System.Text.Ascii.IsValid(text)) { return text.Length; }
         int count = 0;
         foreach (byte octet in text) { count += (sbyte)octet >= -64 ? 1 : 0; }
         return count;

@@ -75,6 +75,7 @@ internal static class QuickRun
     {
         var bench = new DecisionBenchmarks();
         Check(faults, "hand-written decision", bench.HandWritten() == 1 << 17 && bench.HandWrittenChecked() == 1 << 17);
+        Check(faults, "conditions", bench.Conditions() == 1 << 15);
         Check(faults, "decision of 17 rules", bench.Decide17() == Outcome.Allow);
         Check(faults, "decision of 20 rules", bench.Decide20() == Outcome.Allow);
         Check(faults, "decision with masks", bench.DecideAndMask() == Outcome.Allow);
@@ -82,6 +83,7 @@ internal static class QuickRun
             new QuickRow("written by hand, unchecked", () => bench.HandWritten()),
             new QuickRow("written by hand, the same checks", () => bench.HandWrittenChecked()),
             new QuickRow("walk alone", () => (long)bench.Walk()),
+            new QuickRow("conditions alone", () => (long)bench.Conditions()),
             new QuickRow("17 rules", () => (long)bench.Decide17()),
             new QuickRow("20 rules, masks found and not written", () => (long)bench.Decide20()),
             new QuickRow("20 rules and their masks", () => (long)bench.DecideAndMask()),

@@ -48,6 +48,9 @@ public sealed class CompiledBinding : IFrameRivals
 
     internal CapturePlan Plan { get; init; } = null!;
 
+    /// <summary>The rules' conditions as code.</summary>
+    internal BindingConditions Conditions { get; private set; } = null!;
+
     /// <summary>Masks of values by selector: those that come first win.</summary>
     internal CompiledMask[] Masks { get; init; } = null!;
 
@@ -146,6 +149,7 @@ public sealed class CompiledBinding : IFrameRivals
         Policy = policy;
         _headerNames = [.. Document.HeaderNames.Select(Encoding.UTF8.GetBytes)];
         Parts = new DecisionParts(this);
+        Conditions = new BindingConditions(Rules, Plan.Root.SlotCount);
     }
 
     /// <summary>Compiles a version of the subject; a schema that cannot be compiled is refused.</summary>
