@@ -35,6 +35,9 @@ public sealed class Condition
         _locals = locals;
     }
 
+    /// <summary>The condition's steps, to be emitted.</summary>
+    internal BoolNode Steps => _compiled;
+
     /// <summary>Boolean parts that have no compiled form and are left to the interpreter. Zero for what evaluates without allocation.</summary>
     internal int InterpretedParts { get; init; }
 

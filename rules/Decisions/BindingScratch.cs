@@ -24,6 +24,9 @@ internal sealed class BindingScratch
 
     public int RuleCount { get; }
 
+    /// <summary>The writer of the last record that named its schema by id, where it was admitted.</summary>
+    public Writer? LastWriter { get; set; }
+
     public TextMasker Texts { get; } = new();
 
     public MaskEntries Entries { get; } = new();
@@ -55,6 +58,9 @@ internal sealed class BindingScratch
     }
 
     public void Set(int bit) => _bits[bit >> 6] |= 1UL << (bit & 63);
+
+    /// <summary>Sets 64 bits' worth of rules.</summary>
+    public void SetWord(int word, ulong bits) => _bits[word] |= bits;
 
     public bool IsSet(int bit) => (_bits[bit >> 6] & (1UL << (bit & 63))) != 0;
 

@@ -40,6 +40,9 @@ public sealed class CompiledBinding
 
     internal CapturePlan Plan { get; init; } = null!;
 
+    /// <summary>The rules' conditions as code.</summary>
+    internal BindingConditions Conditions { get; private set; } = null!;
+
     /// <summary>Masks of values by selector: those that come first win.</summary>
     internal CompiledMask[] Masks { get; init; } = null!;
 
@@ -120,6 +123,7 @@ public sealed class CompiledBinding
         Policy = policy;
         _headerNames = [.. Document.HeaderNames.Select(Encoding.UTF8.GetBytes)];
         Parts = new DecisionParts(this);
+        Conditions = new BindingConditions(Rules, Plan.Root.SlotCount);
     }
 
     /// <summary>Takes over what the binding that this one replaces has learned of GUIDs.</summary>

@@ -7,6 +7,7 @@ namespace PolicyStreams.Schemas.Avro;
 /// <summary>
 /// The walk of a writer schema as one flat array of operations, run by a loop; it calls itself only for elements of lists and maps and for shared or recursive records, so never deeper
 /// than the walk's limit. Text, lengths, indexes, and counts are checked on every byte, wanted or not.
+/// A program that is run often is also emitted as code (<see cref="AvroEmitter"/>), which takes what is good and leaves everything else to the loop.
 /// </summary>
 internal sealed partial class AvroProgram : RecordProgram
 {
@@ -58,9 +59,9 @@ internal sealed partial class AvroProgram : RecordProgram
 
     public override SchemaType SiteType(in MaskSite site) => _nodes[site.Node].Type.View;
 
-    public override DecodeOutcome Walk(ReadOnlySpan<byte> value, CaptureFrame frame)
+    /// <summary>The walk by the loop over operations: what an emitted walk must agree with, and what says what is wrong.</summary>
+    internal DecodeOutcome Interpret(ReadOnlySpan<byte> value, CaptureFrame frame)
     {
-        ArgumentNullException.ThrowIfNull(frame);
         frame.Begin(_rootSlots, _constants);
         AvroScratch scratch = frame.AvroScratch ??= new AvroScratch();
         scratch.Begin();
@@ -595,7 +596,7 @@ internal sealed partial class AvroProgram : RecordProgram
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Time(AvroOpCode code, long value, out Slot slot)
+    internal static bool Time(AvroOpCode code, long value, out Slot slot)
     {
         (AvroLogical logical, ValueKind kind) = code switch
         {

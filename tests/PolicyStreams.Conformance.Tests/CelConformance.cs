@@ -109,6 +109,13 @@ public sealed class CelConformance(ITestOutputHelper output)
         ConditionInput input = default;
         CompiledState state = default;
         Truth truth = node.Eval(ref input, ref state);
+        if (ConditionEmitter.Works)
+        {
+            input.Frame = new CaptureFrame();
+            ConditionEmitter.Emit([node], root.SlotCount)(ref input, out ulong holds, out ulong unsure);
+            if (unsure == 0 && truth != (holds != 0 ? Truth.True : Truth.False)) { return $"emitted {holds}"; }
+        }
+
         return truth == Truth.Error ? EvalErrors.Code(state.Error) : truth.ToString();
     }
 

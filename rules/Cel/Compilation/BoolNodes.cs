@@ -1,3 +1,4 @@
+using System.Reflection.Emit;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
@@ -9,6 +10,8 @@ namespace PolicyStreams.Rules.Cel.Compilation;
 internal sealed class BoolConst(bool value) : BoolNode
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) => value ? Truth.True : Truth.False;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse) => emitter.Il.Emit(OpCodes.Br, value ? whenTrue : whenFalse);
 }
 
 internal sealed class BoolSlot(SlotAddress address) : BoolNode
@@ -17,6 +20,13 @@ internal sealed class BoolSlot(SlotAddress address) : BoolNode
     {
         ref Slot slot = ref address.Load(ref input, ref state);
         return !address.Check(slot, ref state) ? Truth.Error : slot.Bits != 0 ? Truth.True : Truth.False;
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        emitter.CheckKind(address);
+        emitter.Bits(address);
+        emitter.Branch(whenTrue, whenFalse);
     }
 }
 
@@ -44,6 +54,8 @@ internal sealed class NotBool(BoolNode inner) : BoolNode
         Truth.False => Truth.True,
         _ => Truth.Error,
     };
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse) => inner.Emit(emitter, whenFalse, whenTrue);
 }
 
 /// <summary>Ends at the operand that decides; of several errors the first counts.</summary>
@@ -65,6 +77,19 @@ internal sealed class LogicBool(bool and, BoolNode[] operands) : BoolNode
         state.Error = first;
         return Truth.Error;
     }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        foreach (BoolNode operand in operands)
+        {
+            Label next = emitter.Il.DefineLabel();
+            if (and) { operand.Emit(emitter, next, whenFalse); }
+            else { operand.Emit(emitter, whenTrue, next); }
+            emitter.Il.MarkLabel(next);
+        }
+
+        emitter.Il.Emit(OpCodes.Br, and ? whenTrue : whenFalse);
+    }
 }
 
 internal sealed class ConditionalBool(BoolNode test, BoolNode then, BoolNode otherwise) : BoolNode
@@ -73,6 +98,16 @@ internal sealed class ConditionalBool(BoolNode test, BoolNode then, BoolNode oth
     {
         Truth truth = test.Eval(ref input, ref state);
         return truth == Truth.Error ? truth : (truth == Truth.True ? then : otherwise).Eval(ref input, ref state);
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        Label first = emitter.Il.DefineLabel(), second = emitter.Il.DefineLabel();
+        test.Emit(emitter, first, second);
+        emitter.Il.MarkLabel(first);
+        then.Emit(emitter, whenTrue, whenFalse);
+        emitter.Il.MarkLabel(second);
+        otherwise.Emit(emitter, whenTrue, whenFalse);
     }
 }
 
@@ -90,6 +125,21 @@ internal sealed class PresenceBool(SlotAddress address, PresenceTest test) : Boo
 
         return (kind is ValueKind.Null or ValueKind.Absent) == (test == PresenceTest.IsNull) ? Truth.True : Truth.False;
     }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        // Absent is 0 and null is 1: every other kind is a value.
+        if (test != PresenceTest.Has && !address.AbsentIsNull)
+        {
+            emitter.Kind(address);
+            emitter.Il.Emit(OpCodes.Brfalse, emitter.Unsure);
+        }
+
+        emitter.Kind(address);
+        emitter.Int((int)ValueKind.Null);
+        emitter.Il.Emit(OpCodes.Ble_Un, test == PresenceTest.IsNull ? whenTrue : whenFalse);
+        emitter.Il.Emit(OpCodes.Br, test == PresenceTest.IsNull ? whenFalse : whenTrue);
+    }
 }
 
 /// <summary>The commonest test of all: a captured double and a constant.</summary>
@@ -100,6 +150,13 @@ internal sealed class DoubleSlotCompare(SlotAddress address, Comparison comparis
         ref Slot slot = ref address.Load(ref input, ref state);
         return address.CheckDouble(slot, ref state) ? comparison.Test(slot.Double, constant) : Truth.Error;
     }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        emitter.Double(address);
+        emitter.Il.Emit(OpCodes.Ldc_R8, constant);
+        emitter.Compare(comparison, whenTrue, whenFalse);
+    }
 }
 
 internal sealed class IntSlotCompare(SlotAddress address, Comparison comparison, long constant) : BoolNode
@@ -108,6 +165,14 @@ internal sealed class IntSlotCompare(SlotAddress address, Comparison comparison,
     {
         ref Slot slot = ref address.Load(ref input, ref state);
         return address.Check(slot, ref state) ? comparison.Test(slot.Bits, constant) : Truth.Error;
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        emitter.CheckKind(address);
+        emitter.Bits(address);
+        emitter.Long(constant);
+        emitter.Compare(comparison, whenTrue, whenFalse);
     }
 }
 
@@ -147,12 +212,40 @@ internal sealed class IntCompare(IntNode left, Comparison comparison, IntNode ri
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) =>
         left.Eval(ref input, ref state, out long a) && right.Eval(ref input, ref state, out long b) ? comparison.Test(a, b) : Truth.Error;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!left.Emits || !right.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        // A text is empty or not whatever its characters: its bytes need not be counted as such.
+        if (left is TextSizeInt size && right is IntConst { Value: 0 }) { size.EmitBytes(emitter); }
+        else { left.Emit(emitter); }
+        emitter.Both(typeof(long), () => right.Emit(emitter));
+        emitter.Compare(comparison, whenTrue, whenFalse);
+    }
 }
 
 internal sealed class DoubleCompare(DoubleNode left, Comparison comparison, DoubleNode right) : BoolNode
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) =>
         left.Eval(ref input, ref state, out double a) && right.Eval(ref input, ref state, out double b) ? comparison.Test(a, b) : Truth.Error;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!left.Emits || !right.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        left.Emit(emitter);
+        emitter.Both(typeof(double), () => right.Emit(emitter));
+        emitter.Compare(comparison, whenTrue, whenFalse);
+    }
 }
 
 internal sealed class TimeCompare(TimeNode left, Comparison comparison, TimeNode right) : BoolNode
@@ -161,6 +254,28 @@ internal sealed class TimeCompare(TimeNode left, Comparison comparison, TimeNode
         left.Eval(ref input, ref state, out long a, out int aNanos) && right.Eval(ref input, ref state, out long b, out int bNanos)
             ? a != b ? comparison.Test(a, b) : comparison.Test((long)aNanos, bNanos)
             : Truth.Error;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (left is not TimeSlot { Address: var address } || right is not TimeConst constant)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        Label same = emitter.Il.DefineLabel();
+        emitter.CheckKind(address);
+        emitter.Bits(address);
+        emitter.Long(constant.Seconds);
+        emitter.Il.Emit(OpCodes.Beq, same);
+        emitter.Bits(address);
+        emitter.Long(constant.Seconds);
+        emitter.Compare(comparison, whenTrue, whenFalse);
+        emitter.Il.MarkLabel(same);
+        emitter.Aux(address);
+        emitter.Int(constant.Nanos);
+        emitter.Compare(comparison, whenTrue, whenFalse);
+    }
 }
 
 internal sealed class TextCompare(TextNode left, Comparison comparison, TextNode right) : BoolNode
@@ -175,6 +290,38 @@ internal sealed class TextCompare(TextNode left, Comparison comparison, TextNode
             // The order of UTF-8 bytes is the order of code points.
             _ => comparison.Test(a.SequenceCompareTo(b)),
         };
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!left.Emits || !right.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        bool equality = comparison is Comparison.Equal or Comparison.NotEqual;
+        if (equality && (left as TextConst ?? right as TextConst) is { } constant)
+        {
+            (ReferenceEquals(left, constant) ? right : left).Emit(emitter, 0);
+            emitter.IsOneOf([constant.Value], comparison == Comparison.Equal ? whenTrue : whenFalse, comparison == Comparison.Equal ? whenFalse : whenTrue);
+            return;
+        }
+
+        left.Emit(emitter, 0);
+        right.Emit(emitter, 1);
+        emitter.LoadText(0);
+        emitter.LoadText(1);
+        if (equality)
+        {
+            emitter.Call(nameof(ConditionSteps.AreSame));
+            emitter.Branch(comparison == Comparison.Equal ? whenTrue : whenFalse, comparison == Comparison.Equal ? whenFalse : whenTrue);
+            return;
+        }
+
+        emitter.Call(nameof(ConditionSteps.Order));
+        emitter.Int(0);
+        emitter.Compare(comparison, whenTrue, whenFalse);
     }
 }
 
@@ -215,24 +362,50 @@ internal sealed class TextIn : BoolNode
     public override Truth Eval(ref ConditionInput input, ref CompiledState state)
     {
         if (!_item.Eval(ref input, ref state, out ReadOnlySpan<byte> text)) { return Truth.Error; }
+        return Holds(text) ? Truth.True : Truth.False;
+    }
+
+    public bool Holds(ReadOnlySpan<byte> text)
+    {
         // Most values are told apart by their length alone.
-        if ((_lengths[Math.Min(text.Length >> 6, 3)] & (1UL << (text.Length & 63))) == 0) { return Truth.False; }
+        if ((_lengths[Math.Min(text.Length >> 6, 3)] & (1UL << (text.Length & 63))) == 0) { return false; }
         if (_buckets is { } buckets)
         {
             for (int at = Hash(text); ; at++)
             {
                 int index = buckets[at &= buckets.Length - 1];
-                if (index == 0) { return Truth.False; }
-                if (text.SequenceEqual(_constants[index - 1])) { return Truth.True; }
+                if (index == 0) { return false; }
+                if (text.SequenceEqual(_constants[index - 1])) { return true; }
             }
         }
 
         foreach (byte[] constant in _constants)
         {
-            if (text.SequenceEqual(constant)) { return Truth.True; }
+            if (text.SequenceEqual(constant)) { return true; }
         }
 
-        return Truth.False;
+        return false;
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!_item.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        _item.Emit(emitter, 0);
+        if (_buckets is null)
+        {
+            emitter.IsOneOf(_constants, whenTrue, whenFalse);
+            return;
+        }
+
+        emitter.LoadText(0);
+        emitter.Constant(this);
+        emitter.Call(nameof(ConditionSteps.IsAmong));
+        emitter.Branch(whenTrue, whenFalse);
     }
 
     private static int Hash(ReadOnlySpan<byte> text)
@@ -247,6 +420,20 @@ internal sealed class IntIn(IntNode item, long[] sorted) : BoolNode
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) =>
         !item.Eval(ref input, ref state, out long value) ? Truth.Error : sorted.AsSpan().BinarySearch(value) >= 0 ? Truth.True : Truth.False;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!item.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        item.Emit(emitter);
+        emitter.Constant(sorted);
+        emitter.Call(nameof(ConditionSteps.IsAmongNumbers));
+        emitter.Branch(whenTrue, whenFalse);
+    }
 }
 
 internal enum TextTest : byte { StartsWith, EndsWith, Contains }
@@ -265,6 +452,22 @@ internal sealed class TextPart(TextNode text, TextTest test, TextNode part) : Bo
         };
         return holds ? Truth.True : Truth.False;
     }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!text.Emits || !part.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        text.Emit(emitter, 0);
+        part.Emit(emitter, 1);
+        emitter.LoadText(0);
+        emitter.LoadText(1);
+        emitter.Call(test switch { TextTest.StartsWith => nameof(ConditionSteps.StartsWith), TextTest.EndsWith => nameof(ConditionSteps.EndsWith), _ => nameof(ConditionSteps.Contains) });
+        emitter.Branch(whenTrue, whenFalse);
+    }
 }
 
 /// <summary>A test of a text's format.</summary>
@@ -274,12 +477,42 @@ internal sealed class TextFormatBool(TextNode text, TextFormat format) : BoolNod
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) =>
         !text.Eval(ref input, ref state, out ReadOnlySpan<byte> value) ? Truth.Error : format(value) ? Truth.True : Truth.False;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!text.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        text.Emit(emitter, 0);
+        emitter.LoadText(0);
+        emitter.Constant(format);
+        emitter.Call(nameof(ConditionSteps.HasFormat));
+        emitter.Branch(whenTrue, whenFalse);
+    }
 }
 
 internal sealed class TextMatches(TextNode text, Re2 pattern) : BoolNode
 {
     public override Truth Eval(ref ConditionInput input, ref CompiledState state) =>
         !text.Eval(ref input, ref state, out ReadOnlySpan<byte> value) ? Truth.Error : pattern.IsMatch(value) ? Truth.True : Truth.False;
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        if (!text.Emits)
+        {
+            base.Emit(emitter, whenTrue, whenFalse);
+            return;
+        }
+
+        text.Emit(emitter, 0);
+        emitter.LoadText(0);
+        emitter.Constant(pattern);
+        emitter.Call(nameof(ConditionSteps.Matches));
+        emitter.Branch(whenTrue, whenFalse);
+    }
 }
 
 /// <summary><c>all</c>, <c>exists</c>, and <c>exists_one</c> over the captured rows of a list.</summary>
@@ -318,5 +551,42 @@ internal sealed class RowsBool(ComprehensionKind kind, SlotAddress list, Capture
         if (first == EvalError.None) { return decides == Truth.True ? Truth.False : Truth.True; }
         state.Error = first;
         return Truth.Error;
+    }
+
+    public override void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse)
+    {
+        Label done = emitter.Il.DefineLabel();
+        LocalBuilder? found = kind == ComprehensionKind.ExistsOne ? emitter.Il.DeclareLocal(typeof(int)) : null;
+        if (found is not null)
+        {
+            emitter.Int(0);
+            emitter.Il.Emit(OpCodes.Stloc, found);
+        }
+
+        emitter.Rows(list, node.Row?.SlotCount ?? 0, depth, done, next =>
+        {
+            if (kind == ComprehensionKind.All) { body.Emit(emitter, next, whenFalse); }
+            else if (found is null) { body.Emit(emitter, whenTrue, next); }
+            else
+            {
+                Label one = emitter.Il.DefineLabel();
+                body.Emit(emitter, one, next);
+                emitter.Il.MarkLabel(one);
+                emitter.Il.Emit(OpCodes.Ldloc, found);
+                emitter.Int(1);
+                emitter.Il.Emit(OpCodes.Add);
+                emitter.Il.Emit(OpCodes.Stloc, found);
+            }
+        });
+        emitter.Il.MarkLabel(done);
+        if (found is null)
+        {
+            emitter.Il.Emit(OpCodes.Br, kind == ComprehensionKind.All ? whenTrue : whenFalse);
+            return;
+        }
+
+        emitter.Il.Emit(OpCodes.Ldloc, found);
+        emitter.Int(1);
+        emitter.Compare(Comparison.Equal, whenTrue, whenFalse);
     }
 }

@@ -1,3 +1,4 @@
+using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
@@ -25,23 +26,44 @@ internal struct CompiledState
 internal abstract class BoolNode
 {
     public abstract Truth Eval(ref ConditionInput input, ref CompiledState state);
+
+    /// <summary>Emits the step as code that ends at one of the labels, or at <see cref="ConditionEmitter.Unsure"/>, where this step would not be plainly true or false.</summary>
+    public virtual void Emit(ConditionEmitter emitter, Label whenTrue, Label whenFalse) => emitter.Invoke(this, whenTrue, whenFalse);
 }
 
 /// <summary>A step with a 64-bit integer; false is an error.</summary>
 internal abstract class IntNode
 {
     public abstract bool Eval(ref ConditionInput input, ref CompiledState state, out long value);
+
+    /// <summary>True where <see cref="Emit"/> can be called.</summary>
+    public virtual bool Emits => false;
+
+    /// <summary>Emits code that leaves the number on the stack, or ends at <see cref="ConditionEmitter.Unsure"/>.</summary>
+    public virtual void Emit(ConditionEmitter emitter) => throw new NotSupportedException();
 }
 
 internal abstract class DoubleNode
 {
     public abstract bool Eval(ref ConditionInput input, ref CompiledState state, out double value);
+
+    /// <summary>True where <see cref="Emit"/> can be called.</summary>
+    public virtual bool Emits => false;
+
+    /// <summary>Emits code that leaves the number on the stack, or ends at <see cref="ConditionEmitter.Unsure"/>.</summary>
+    public virtual void Emit(ConditionEmitter emitter) => throw new NotSupportedException();
 }
 
 /// <summary>Text in UTF-8, or bytes. What it gives points into the record.</summary>
 internal abstract class TextNode
 {
     public abstract bool Eval(ref ConditionInput input, ref CompiledState state, out ReadOnlySpan<byte> value);
+
+    /// <summary>True where <see cref="Emit"/> can be called.</summary>
+    public virtual bool Emits => false;
+
+    /// <summary>Emits code that puts the text in a place, or ends at <see cref="ConditionEmitter.Unsure"/>.</summary>
+    public virtual void Emit(ConditionEmitter emitter, int place) => throw new NotSupportedException();
 }
 
 /// <summary>An instant or a span: seconds and nanoseconds.</summary>
@@ -53,18 +75,24 @@ internal abstract class TimeNode
 /// <summary>Where a compiled step finds its slot.</summary>
 internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, EvalError absent)
 {
+    public int Slot => slot;
+
+    public int Depth => depth;
+
+    public ValueKind Kind => kind;
+
     /// <summary>True where a value that is not there counts as null.</summary>
     public bool AbsentIsNull => absent == EvalError.NullUse;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ref Slot Load(ref ConditionInput input, ref CompiledState state) => ref input.Frame.Slots[slot + state.Rows[depth]];
+    public ref PolicyStreams.Schemas.Capture.Slot Load(ref ConditionInput input, ref CompiledState state) => ref input.Frame.Slots[slot + state.Rows[depth]];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Check(in Slot captured, ref CompiledState state) => captured.Kind == kind || Fail(captured.Kind, ref state);
+    public bool Check(in PolicyStreams.Schemas.Capture.Slot captured, ref CompiledState state) => captured.Kind == kind || Fail(captured.Kind, ref state);
 
     /// <summary>As <see cref="Check"/>, and that a double holds the number: JSON's may be beyond it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool CheckDouble(in Slot captured, ref CompiledState state) => (captured.Kind == ValueKind.Double && captured.Aux == 0) || Fail(captured.Kind, ref state);
+    public bool CheckDouble(in PolicyStreams.Schemas.Capture.Slot captured, ref CompiledState state) => (captured.Kind == ValueKind.Double && captured.Aux == 0) || Fail(captured.Kind, ref state);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public bool Fail(ValueKind found, ref CompiledState state)

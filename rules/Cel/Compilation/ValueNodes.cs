@@ -1,3 +1,4 @@
+using System.Reflection.Emit;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Rules.Cel.Syntax;
@@ -15,6 +16,10 @@ internal sealed class IntConst(long constant) : IntNode
         value = constant;
         return true;
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter) => emitter.Long(constant);
 }
 
 internal sealed class IntSlot(SlotAddress address) : IntNode
@@ -27,6 +32,14 @@ internal sealed class IntSlot(SlotAddress address) : IntNode
         value = slot.Bits;
         return address.Check(slot, ref state);
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        emitter.CheckKind(address);
+        emitter.Bits(address);
+    }
 }
 
 internal sealed class PositionInt(RecordVariable variable) : IntNode
@@ -35,6 +48,14 @@ internal sealed class PositionInt(RecordVariable variable) : IntNode
     {
         value = variable == RecordVariable.Partition ? input.Partition : input.Offset;
         return true;
+    }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        emitter.Input();
+        emitter.Call(variable == RecordVariable.Partition ? nameof(ConditionSteps.Partition) : nameof(ConditionSteps.Offset));
     }
 }
 
@@ -46,6 +67,15 @@ internal sealed class ListSizeInt(SlotAddress address) : IntNode
         ref Slot slot = ref address.Load(ref input, ref state);
         value = slot.Aux;
         return address.Check(slot, ref state);
+    }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        emitter.CheckKind(address);
+        emitter.Aux(address);
+        emitter.Il.Emit(OpCodes.Conv_I8);
     }
 }
 
@@ -61,12 +91,35 @@ internal sealed class TextSizeInt(TextNode text, bool codePoints) : IntNode
     }
 
     // Every byte but a continuation byte (10xxxxxx) starts a code point.
-    private static int CodePoints(ReadOnlySpan<byte> utf8)
+    public static int CodePoints(ReadOnlySpan<byte> utf8)
     {
         if (System.Text.Ascii.IsValid(utf8)) { return utf8.Length; }
         int count = 0;
         foreach (byte octet in utf8) { count += (sbyte)octet >= -64 ? 1 : 0; }
         return count;
+    }
+
+    public override bool Emits => text.Emits;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        if (!codePoints)
+        {
+            EmitBytes(emitter);
+            return;
+        }
+
+        text.Emit(emitter, 0);
+        emitter.LoadText(0);
+        emitter.Call(nameof(ConditionSteps.CodePoints));
+    }
+
+    /// <summary>The same in bytes: 0 for 0, else above.</summary>
+    public void EmitBytes(ConditionEmitter emitter)
+    {
+        text.Emit(emitter, 0);
+        emitter.TextLength(0);
+        emitter.Il.Emit(OpCodes.Conv_I8);
     }
 }
 
@@ -160,6 +213,10 @@ internal sealed class DoubleConst(double constant) : DoubleNode
         value = constant;
         return true;
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter) => emitter.Il.Emit(OpCodes.Ldc_R8, constant);
 }
 
 internal sealed class DoubleSlot(SlotAddress address) : DoubleNode
@@ -172,6 +229,10 @@ internal sealed class DoubleSlot(SlotAddress address) : DoubleNode
         value = slot.Double;
         return address.CheckDouble(slot, ref state);
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter) => emitter.Double(address);
 }
 
 /// <summary>An int as the nearest double: <c>double(x)</c>, and comparisons of the two.</summary>
@@ -182,6 +243,14 @@ internal sealed class DoubleOfInt(IntNode inner) : DoubleNode
         bool known = inner.Eval(ref input, ref state, out long integer);
         value = integer;
         return known;
+    }
+
+    public override bool Emits => inner.Emits;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        inner.Emit(emitter);
+        emitter.Il.Emit(OpCodes.Conv_R8);
     }
 }
 
@@ -202,6 +271,21 @@ internal sealed class DoubleArithmetic(DoubleNode left, string op, DoubleNode ri
         };
         return true;
     }
+
+    public override bool Emits => left.Emits && right.Emits;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        left.Emit(emitter);
+        emitter.Both(typeof(double), () => right.Emit(emitter));
+        emitter.Il.Emit(_op switch
+        {
+            '+' => OpCodes.Add,
+            '-' => OpCodes.Sub,
+            '*' => OpCodes.Mul,
+            _ => OpCodes.Div,
+        });
+    }
 }
 
 internal sealed class DoubleNegate(DoubleNode inner) : DoubleNode
@@ -211,6 +295,14 @@ internal sealed class DoubleNegate(DoubleNode inner) : DoubleNode
         bool known = inner.Eval(ref input, ref state, out value);
         value = -value;
         return known;
+    }
+
+    public override bool Emits => inner.Emits;
+
+    public override void Emit(ConditionEmitter emitter)
+    {
+        inner.Emit(emitter);
+        emitter.Il.Emit(OpCodes.Neg);
     }
 }
 
@@ -223,6 +315,10 @@ internal sealed class TextConst(byte[] constant) : TextNode
         value = constant;
         return true;
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter, int place) => emitter.Text(constant, place);
 }
 
 internal sealed class TextSlot(SlotAddress address) : TextNode
@@ -239,6 +335,10 @@ internal sealed class TextSlot(SlotAddress address) : TextNode
         value = input.Frame.Bytes(slot, input.Value);
         return true;
     }
+
+    public override bool Emits => true;
+
+    public override void Emit(ConditionEmitter emitter, int place) => emitter.Text(address, place);
 }
 
 /// <summary>The key, where it is text. Allocates only where the caller decodes keys.</summary>
@@ -302,6 +402,10 @@ internal sealed class HeaderText(byte[] name) : TextNode
 
 internal sealed class TimeConst(long constantSeconds, int constantNanos) : TimeNode
 {
+    public long Seconds => constantSeconds;
+
+    public int Nanos => constantNanos;
+
     public override bool Eval(ref ConditionInput input, ref CompiledState state, out long seconds, out int nanos)
     {
         seconds = constantSeconds;
@@ -312,6 +416,8 @@ internal sealed class TimeConst(long constantSeconds, int constantNanos) : TimeN
 
 internal sealed class TimeSlot(SlotAddress address) : TimeNode
 {
+    public SlotAddress Address => address;
+
     public override bool Eval(ref ConditionInput input, ref CompiledState state, out long seconds, out int nanos)
     {
         ref Slot slot = ref address.Load(ref input, ref state);

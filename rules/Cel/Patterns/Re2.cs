@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
@@ -24,13 +25,26 @@ internal sealed class Re2
     private readonly byte[] _classOf = new byte[256];
     private readonly byte[] _prefix;
     private readonly int _classes;
-    private ushort[] _table = [];
+
+    /// <summary>Of <c>^[0-9]{13,19}$</c> and its like, one run of ASCII from end to end: the characters, and how many.</summary>
+    private readonly SearchValues<byte>? _run;
+    private readonly int _runMin;
+    private readonly int _runMax;
+
+    /// <summary>By state, times the number of classes, and class: the next state, times the number of classes.</summary>
+    private int[] _table = [];
     private bool[] _atEnd = [];
     private Re2Matcher? _spare;
 
     private Re2(Re2Node root)
     {
         _program = Re2Program.Compile(root);
+        if (Run(root) is { Children: [{ Set: { } set }] } run)
+        {
+            _run = SearchValues.Create([.. set.Ranges.SelectMany(range => Enumerable.Range(range.From, range.To - range.From + 1)).Select(character => (byte)character)]);
+            (_runMin, _runMax) = (run.Min, run.Max < 0 ? int.MaxValue : run.Max);
+        }
+
         _prefix = _program.LooksAround || _program.Anchored ? [] : Prefix(root);
         _classes = Classify(out byte[] samples);
         _tabled = Build(samples);
@@ -72,6 +86,7 @@ internal sealed class Re2
     /// <summary>True where the pattern matches anywhere in the text.</summary>
     public bool IsMatch(ReadOnlySpan<byte> utf8)
     {
+        if (_run is not null) { return utf8.Length >= _runMin && utf8.Length <= _runMax && !utf8.ContainsAnyExcept(_run); }
         if (_prefix.Length > 0)
         {
             int start = utf8.IndexOf(_prefix);
@@ -80,16 +95,16 @@ internal sealed class Re2
         }
 
         if (!_tabled) { return RunAutomaton(utf8); }
-        ushort[] table = _table;
+        int[] table = _table;
         byte[] classOf = _classOf;
-        int classes = _classes, state = 2;
+        int matched = Matched * _classes, state = 2 * _classes;
         foreach (byte octet in utf8)
         {
-            state = table[(state * classes) + classOf[octet]];
-            if (state <= Matched) { return state == Matched; }
+            state = table[state + classOf[octet]];
+            if (state <= matched) { return state == matched; }
         }
 
-        return _atEnd[state];
+        return _atEnd[state / _classes];
     }
 
     private bool RunAutomaton(ReadOnlySpan<byte> utf8)
@@ -99,6 +114,11 @@ internal sealed class Re2
         _spare = matcher;
         return matches;
     }
+
+    /// <summary>The repetition where a pattern is the start of the text, one repeated set of ASCII, and the end; else null.</summary>
+    private static Re2Node? Run(Re2Node root) =>
+        root is { Kind: Re2Kind.Concat, Children: [{ Kind: Re2Kind.BeginText }, { Kind: Re2Kind.Repeat, Children: [{ Kind: Re2Kind.Set, Set: { } set }] } run, { Kind: Re2Kind.EndText }] }
+            && set.Ranges.All(range => range.To < 128) ? run : null;
 
     // Text that every match begins with.
     private static byte[] Prefix(Re2Node root)
@@ -176,7 +196,7 @@ internal sealed class Re2
         }
 
         States = states.Count;
-        _table = [.. table];
+        _table = [.. table.Select(state => state * _classes)];
         _atEnd = [.. states.Select((state, i) => i == Matched || (i > Matched && matcher.MatchesAtEnd(state.Set, state.Previous)))];
         return true;
 

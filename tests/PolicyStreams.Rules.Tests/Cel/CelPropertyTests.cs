@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
@@ -14,7 +15,7 @@ public sealed class CelPropertyTests
     {
         int seed = Environment.TickCount;
         var random = new Random(seed);
-        int compiledWhole = 0, errors = 0;
+        int compiledWhole = 0, errors = 0, plain = 0;
         for (int i = 0; i < 500; i++)
         {
             CaptureRow plan = Payments.Plan();
@@ -32,9 +33,21 @@ public sealed class CelPropertyTests
             }
 
             var records = new PlainRecords(plan);
+            EmittedConditions? emitted = ConditionEmitter.Works ? ConditionEmitter.Emit([.. conditions.Select(condition => condition.Steps)], plan.SlotCount) : null;
             for (int j = 0; j < 3; j++)
             {
                 ConditionInput input = records.Input(records.Fill(Record(random)));
+                ulong holds = 0, unsure = ulong.MaxValue;
+                emitted?.Invoke(ref input, out holds, out unsure);
+                for (int k = 0; k < conditions.Count; k++)
+                {
+                    // Emitted code says what is plainly true or false, or nothing.
+                    if ((unsure & (1UL << k)) != 0) { continue; }
+                    plain++;
+                    Truth truth = conditions[k].Evaluate(ref input, out _);
+                    Assert.True(truth == ((holds & (1UL << k)) != 0 ? Truth.True : Truth.False), $"seed {seed}: {conditions[k].Canonical}: {truth}, emitted {(holds & (1UL << k)) != 0}");
+                }
+
                 foreach (Condition condition in conditions)
                 {
                     Truth compiled = condition.Evaluate(ref input, out EvalError error);
@@ -48,6 +61,7 @@ public sealed class CelPropertyTests
         // The property is worth something only where both forms ran and some evaluations failed.
         Assert.InRange(compiledWhole, 300, 1999);
         Assert.InRange(errors, 50, 5_900);
+        Assert.True(plain > 1_000 || !ConditionEmitter.Works, $"{plain} by emitted code");
     }
 
     private static string Pick(Random random, params string[] from) => from[random.Next(from.Length)];

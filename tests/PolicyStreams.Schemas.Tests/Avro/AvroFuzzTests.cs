@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using PolicyStreams.Schemas.Avro;
@@ -18,6 +19,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
         var watch = Stopwatch.StartNew();
         int rounds = 0;
         int walked = 0;
+        _accepted = _good = 0;
         do
         {
             int round = seed + rounds++;
@@ -31,8 +33,19 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             }
         }
         while (watch.Elapsed.TotalSeconds < seconds);
-        log.WriteLine($"seed {seed}: {rounds} schemas, {walked} values");
+        log.WriteLine($"seed {seed}: {rounds} schemas, {walked} values, {_accepted} of {_good} good ones long enough taken by emitted code");
         Assert.True(walked > rounds);
+        Assert.True(_accepted > _good / 2 || !RuntimeFeature.IsDynamicCodeCompiled);
+    }
+
+    private static int _accepted;
+    private static int _good;
+
+    private static void Twins(RecordProgram program, byte[] value)
+    {
+        Assert.Null(WalkTwins.Disagreement(program, value, out bool accepted));
+        if (accepted) { _accepted++; }
+        if (value.Length >= AvroFast.Window && program.Walk(value, new CaptureFrame()) == DecodeOutcome.Decoded) { _good++; }
     }
 
     private static int Round(Random random)
@@ -53,6 +66,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             byte[] value = bytes.Written.ToArray();
             Assert.Equal(DecodeOutcome.Decoded, schema.Decode(value, out object? plain));
             Assert.Equal(DecodeOutcome.Decoded, program.Walk(value, frame));
+            Twins(program, value);
             RoundTrip(schema, value, plain);
             Rewrite(schema, program, value, frame, output, random);
             for (int j = 0; j < 12; j++)
@@ -64,6 +78,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
                 Assert.True(allocated <= 16_384 + (512L * bad.Length) + (16L * WalkLimits.Default.SlotsMax), $"{allocated} bytes for {bad.Length}");
                 Assert.Equal(outcome, schema.Decode(bad, out object? _));
                 if (outcome == DecodeOutcome.Decoded) { Rewrite(schema, program, bad, frame, output, random); }
+                Twins(program, bad);
                 walked++;
             }
         }
