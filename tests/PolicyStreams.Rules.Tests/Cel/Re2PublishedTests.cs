@@ -28,7 +28,9 @@ public sealed class Re2PublishedTests(ITestOutputHelper output)
         string pattern = "";
         Candidate? candidate = null;
         var disagreements = new List<string>();
-        foreach (string line in File.ReadLines(file))
+
+        // A carriage return is one of the texts, and ends no line.
+        foreach (string line in File.ReadAllText(file).Split('\n'))
         {
             switch (line)
             {
