@@ -67,7 +67,8 @@ internal sealed class MaskEntries
         marked.Sort(static (a, b) => a.Mask.Rule != b.Mask.Rule ? a.Mask.Rule.CompareTo(b.Mask.Rule) : string.CompareOrdinal(a.Path, b.Path));
         var set = new MaskedSet(
             [.. marked.Select(entry => entry.Path).Distinct()],
-            [.. marked.Select(entry => entry.Mask.KeyId).Where(id => id.Length > 0).Distinct()]);
+            [.. marked.Select(entry => entry.Mask.KeyId).Where(id => id.Length > 0).Distinct()],
+            [.. marked.Select(entry => (entry.Path, entry.Mask.Rule))]);
         _sets.Add(_bits, set);
         return set;
     }

@@ -7,8 +7,10 @@ internal sealed class MaskedSet
 {
     public static MaskedSet None { get; } = new([], []);
 
-    public MaskedSet(string[] paths, string[] keys)
+    /// <param name="owners">Each path with the index of the rule whose mask changed it; for who explains a verdict, not for its decision.</param>
+    public MaskedSet(string[] paths, string[] keys, (string Path, int Rule)[]? owners = null)
     {
+        Owners = owners ?? [];
         Paths = paths;
         Keys = keys;
         var buffer = new ByteBuffer(128);
@@ -30,6 +32,8 @@ internal sealed class MaskedSet
     public string[] Paths { get; }
 
     public string[] Keys { get; }
+
+    public (string Path, int Rule)[] Owners { get; }
 
     /// <summary><c>,"masked":[…],"keys":[…]</c>, empty lists left out.</summary>
     public byte[] Json { get; }

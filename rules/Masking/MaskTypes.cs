@@ -57,7 +57,7 @@ internal static class MaskTypes
 
                 return $"it is {SchemaPaths.Say(type)}, not a number";
             case MaskMethod.Date:
-                if (any || (type.Kind == ValueKind.Timestamp && DateMask.InUnit(0, type.NativeName) is not null) || (type.Kind == ValueKind.String && type.Symbols.Count == 0 && type.FixedSize == 0)) { return null; }
+                if (any || (type.Kind == ValueKind.Timestamp && DateMask.InUnit(0, type.NativeName) is not null) || (type.Kind == ValueKind.String && type.Symbols.Count == 0 && type.FixedSize == 0 && type.NativeName != "uuid")) { return null; }
                 return $"it is {SchemaPaths.Say(type)}, not an instant, a date, or a text of one";
             default:
                 if (any) { return null; }

@@ -211,7 +211,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         string outcome = Word(_verdict.Outcome);
         if (expect.Find("outcome") is not null && expect.Word("outcome", "allow", "deny", "hold") is >= 0 and int word && (Outcome)word != _verdict.Outcome)
         {
-            string why = _verdict.Rules.Count > 0 ? $", because of {string.Join(", ", _verdict.Rules)}" : "";
+            // A deny or hold has its rules; an allow is what is left where none of them fired.
+            List<string> causes = [.. _verdict.Rules.Where(id => id.StartsWith("ps:", StringComparison.Ordinal) || Rule(id)?.Effect == (_verdict.Outcome == Outcome.Deny ? Effect.Deny : Effect.Hold))];
+            string why = _verdict.Outcome != Outcome.Allow && causes.Count > 0 ? $", because of {string.Join(", ", causes.Select(Placed))}" : "";
             string errors = _verdict.Errors.Count > 0 ? $" ({string.Join(", ", _verdict.Errors.Select(error => $"{error.Rule}: {error.Code}"))})" : "";
             _failures.Add($"outcome: expected {Word((Outcome)word)}, got {outcome}{why}{errors}");
         }
@@ -253,7 +255,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
 
         writer.Flush();
         using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
-        JsonCompare.Within(want, document.RootElement, schema.Type, "value", _failures);
+        var differences = new List<string>();
+        JsonCompare.Within(want, document.RootElement, schema.Type, "value", differences);
+        _failures.AddRange(differences.Select(difference => difference + Masker(difference, binding)));
     }
 
     private void KeyOut(YamlNode expected, CompiledBinding binding, in RecordInput input)
@@ -277,6 +281,25 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
         JsonCompare.Within(YamlJson.ToElement(expected, bag), document.RootElement, schema.Type, "key", _failures);
     }
+
+    /// <summary>Which rule's mask wrote the value that a difference speaks of.</summary>
+    private string Masker(string difference, CompiledBinding binding)
+    {
+        if (!difference.StartsWith("value.", StringComparison.Ordinal)) { return ""; }
+        string path = difference["value.".Length..difference.IndexOf(": ", StringComparison.Ordinal)];
+        foreach ((string masked, int rule) in _verdict.MaskedSet.Owners)
+        {
+            string pattern = "^" + System.Text.RegularExpressions.Regex.Escape(masked).Replace(@"\[\*]", @"(\[\d+\]|\.[^.\[]+)", StringComparison.Ordinal) + @"($|[.\[])";
+            if (System.Text.RegularExpressions.Regex.IsMatch(path, pattern, System.Text.RegularExpressions.RegexOptions.NonBacktracking)) { return $" (masked by {Placed(binding.Rules[rule].Document.Id)})"; }
+        }
+
+        return "";
+    }
+
+    private RuleDocument? Rule(string id) => policy.Document.Rules.FirstOrDefault(rule => rule.Id == id);
+
+    /// <summary>A rule's id and where it stands; the id alone for causes of the system's own and rules that are not there.</summary>
+    private string Placed(string id) => Rule(id) is { } rule ? string.Create(CultureInfo.InvariantCulture, $"{id} ({policy.Document.Path}:{rule.PlaceOf("id").Line})") : id;
 
     private string KeyText(CompiledBinding binding, in RecordInput input)
     {
@@ -320,7 +343,8 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         if (expect.Find(key) is null) { return; }
         IReadOnlyList<string>? want = expect.Texts(key, 10_000, mayBeEmpty: true);
         if (want is null || want.Order(StringComparer.Ordinal).SequenceEqual(got.Order(StringComparer.Ordinal))) { return; }
-        string missing = string.Join(", ", want.Except(got)), extra = string.Join(", ", got.Except(want));
+        bool rules = key is "rules" or "shadow";
+        string missing = string.Join(", ", want.Except(got).Select(text => rules ? Placed(text) : text)), extra = string.Join(", ", got.Except(want).Select(text => rules ? Placed(text) : text));
         _failures.Add($"{key}: expected {Show(want)}, got {Show(got)}{(missing.Length > 0 ? $"; missing {missing}" : "")}{(extra.Length > 0 ? $"; not expected {extra}" : "")}");
     }
 

@@ -24,7 +24,8 @@ public static class PolicyTestOutput
         }
 
         if (coverage) { WriteCoverage(report, output); }
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Passed} passed, {report.Failed} failed"));
+        int errors = report.Diagnostics.Count(diagnostic => diagnostic.Severity == Severity.Error);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Passed} passed, {report.Failed} failed{(errors > 0 ? $"; {errors} mistakes kept tests from running" : "")}"));
     }
 
     /// <summary>JUnit's XML, one suite a file.</summary>
@@ -41,6 +42,8 @@ public static class PolicyTestOutput
             xml.WriteAttributeString("name", Clean(file.Key));
             xml.WriteAttributeString("tests", Number(file.Count()));
             xml.WriteAttributeString("failures", Number(file.Count(result => !result.Passed)));
+            xml.WriteAttributeString("errors", "0");
+            xml.WriteAttributeString("skipped", "0");
             foreach (PolicyTestResult result in file)
             {
                 xml.WriteStartElement("testcase");
@@ -52,6 +55,7 @@ public static class PolicyTestOutput
                 {
                     xml.WriteStartElement("failure");
                     xml.WriteAttributeString("message", Clean(result.Failures[0]));
+                    xml.WriteAttributeString("type", "expectation");
                     xml.WriteString(Clean(string.Join("\n", result.Failures)));
                     xml.WriteEndElement();
                 }
@@ -68,14 +72,18 @@ public static class PolicyTestOutput
             xml.WriteStartElement("testsuite");
             xml.WriteAttributeString("name", "load");
             xml.WriteAttributeString("tests", Number(errors.Count));
+            xml.WriteAttributeString("failures", "0");
             xml.WriteAttributeString("errors", Number(errors.Count));
+            xml.WriteAttributeString("skipped", "0");
             foreach (Diagnostic error in errors)
             {
                 xml.WriteStartElement("testcase");
                 xml.WriteAttributeString("classname", Clean(error.File));
                 xml.WriteAttributeString("name", error.Code);
                 xml.WriteStartElement("error");
-                xml.WriteAttributeString("message", Clean(error.ToString()));
+                xml.WriteAttributeString("message", Clean(error.Message));
+                xml.WriteAttributeString("type", error.Code);
+                xml.WriteString(Clean(error.ToString()));
                 xml.WriteEndElement();
                 xml.WriteEndElement();
             }

