@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Running;
+using PolicyStreams.Bench.Decide;
 using PolicyStreams.Bench.Floor;
 using PolicyStreams.Bench.Quick;
 
@@ -6,6 +7,7 @@ using PolicyStreams.Bench.Quick;
 // `copier …` is the floor of the reference job, `task …` what a task costs without its clients; everything else goes to BenchmarkDotNet: --filter '*Walk*', --list flat.
 if (args is ["copier", ..]) { return Copier.Run(args[1..]); }
 if (args is ["task", ..]) { return TaskCost.Run(args[1..]); }
+if (args is ["lines", ..]) { return DecideLines.Run(args[1..]); }
 if (args is ["--quick", ..]) { return QuickRun.Run(args[1..]); }
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

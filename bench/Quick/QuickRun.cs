@@ -1,4 +1,5 @@
 using System.Globalization;
+using PolicyStreams.Bench.Decide;
 using PolicyStreams.Bench.Decisions;
 using PolicyStreams.Bench.Walk;
 using PolicyStreams.Rules;
@@ -23,7 +24,7 @@ internal static class QuickRun
         }
 
         var faults = new List<string>();
-        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision])
+        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision, Decide])
         {
             QuickTable table = make(faults);
             if (names.Count > 0 && !names.Contains(table.Name)) { continue; }
@@ -89,6 +90,16 @@ internal static class QuickRun
             new QuickRow("20 rules and their masks", () => (long)bench.DecideAndMask()),
             new QuickRow("decision's JSON", () => bench.DecisionJson()),
             new QuickRow("HMAC-SHA-256 of the record", () => bench.Digest()));
+    }
+
+    private static QuickTable Decide(List<string> faults)
+    {
+        var bench = new DecideBenchmarks();
+        Check(faults, "decide", bench.JsonLine() > 1000 && bench.JsonLine() == bench.HexLine());
+        return new QuickTable("decide", "A line of `policystreams decide`, the reference job's twenty rules",
+            new QuickRow("decision and masks", () => (long)bench.Judge()),
+            new QuickRow("a line of hex", () => bench.HexLine()),
+            new QuickRow("a line of JSON", () => bench.JsonLine()));
     }
 
     private static void Check(List<string> faults, string what, bool right)

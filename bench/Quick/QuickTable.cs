@@ -22,7 +22,7 @@ internal sealed record QuickRow(string Name, Func<long> Run, bool Allocates = fa
 internal sealed class QuickTable(string name, string title, params QuickRow[] rows)
 {
     private const double RoundSeconds = 0.0005;
-    private const double WarmSecondsMax = 15;
+    private const double WarmSecondsMax = 20;
 
     public string Name => name;
 
@@ -34,7 +34,7 @@ internal sealed class QuickTable(string name, string title, params QuickRow[] ro
         double[] best = new double[rows.Length];
         Array.Fill(best, double.MaxValue);
         long begun = Stopwatch.GetTimestamp();
-        for (int steady = 0; steady < 3 && Stopwatch.GetElapsedTime(begun).TotalSeconds < WarmSecondsMax;)
+        for (int steady = 0; steady < 6 && Stopwatch.GetElapsedTime(begun).TotalSeconds < WarmSecondsMax;)
         {
             long slice = Stopwatch.GetTimestamp();
             bool faster = false;

@@ -25,6 +25,12 @@ internal sealed class MaskedSet
         }
 
         Json = buffer.Written.ToArray();
+        buffer.Clear();
+        buffer.Append(",\"masked\":"u8);
+        JsonText.AppendArray(buffer, paths);
+        buffer.Append(",\"keys\":"u8);
+        JsonText.AppendArray(buffer, keys);
+        JsonFull = buffer.Written.ToArray();
     }
 
     public string[] Paths { get; }
@@ -33,4 +39,7 @@ internal sealed class MaskedSet
 
     /// <summary><c>,"masked":[…],"keys":[…]</c>, empty lists left out.</summary>
     public byte[] Json { get; }
+
+    /// <summary>The same with empty lists.</summary>
+    public byte[] JsonFull { get; }
 }
