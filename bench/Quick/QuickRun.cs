@@ -8,7 +8,7 @@ using PolicyStreams.Schemas;
 namespace PolicyStreams.Bench.Quick;
 
 /// <summary>
-/// The tables of ratios in a few seconds and one process: <c>--quick [NAME…] [--rounds N]</c>. Ends in exit code 1 where something of ours allocates or comes to a wrong result;
+/// The tables of ratios in a few seconds and one process: <c>--quick [NAME…] [--rounds N] [--check]</c>. With <c>--check</c> nothing is timed. Ends in exit code 1 where something of ours allocates or comes to a wrong result;
 /// never because of time, which other machines and other loads make different.
 /// </summary>
 internal static class QuickRun
@@ -17,9 +17,11 @@ internal static class QuickRun
     {
         var names = new List<string>();
         int rounds = 151;
+        bool check = false;
         for (int i = 0; i < arguments.Length; i++)
         {
             if (arguments[i] == "--rounds") { rounds = int.Parse(arguments[++i], CultureInfo.InvariantCulture); }
+            else if (arguments[i] == "--check") { check = true; }
             else { names.Add(arguments[i]); }
         }
 
@@ -28,8 +30,13 @@ internal static class QuickRun
         {
             QuickTable table = make(faults);
             if (names.Count > 0 && !names.Contains(table.Name)) { continue; }
-            table.Measure(rounds);
-            table.Print(Console.Out);
+            if (check) { table.Check(); }
+            else
+            {
+                table.Measure(rounds);
+                table.Print(Console.Out);
+            }
+
             foreach (QuickRow row in table.Rows)
             {
                 if (row is { Allocates: false, Bytes: >= 1 }) { faults.Add(string.Create(CultureInfo.InvariantCulture, $"{table.Name}: {row.Name}: {row.Bytes:0} bytes allocated")); }
