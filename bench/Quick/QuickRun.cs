@@ -1,4 +1,5 @@
 using System.Globalization;
+using PolicyStreams.Bench.Decide;
 using PolicyStreams.Bench.Decisions;
 using PolicyStreams.Bench.Walk;
 using PolicyStreams.Rules;
@@ -7,7 +8,7 @@ using PolicyStreams.Schemas;
 namespace PolicyStreams.Bench.Quick;
 
 /// <summary>
-/// The tables of ratios in a few seconds and one process: <c>--quick [NAME…] [--rounds N]</c>. Ends in exit code 1 where something of ours allocates or comes to a wrong result;
+/// The tables of ratios in a few seconds and one process: <c>--quick [NAME…] [--rounds N] [--check]</c>. With <c>--check</c> nothing is timed. Ends in exit code 1 where something of ours allocates or comes to a wrong result;
 /// never because of time, which other machines and other loads make different.
 /// </summary>
 internal static class QuickRun
@@ -16,19 +17,26 @@ internal static class QuickRun
     {
         var names = new List<string>();
         int rounds = 151;
+        bool check = false;
         for (int i = 0; i < arguments.Length; i++)
         {
             if (arguments[i] == "--rounds") { rounds = int.Parse(arguments[++i], CultureInfo.InvariantCulture); }
+            else if (arguments[i] == "--check") { check = true; }
             else { names.Add(arguments[i]); }
         }
 
         var faults = new List<string>();
-        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision])
+        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision, Decide])
         {
             QuickTable table = make(faults);
             if (names.Count > 0 && !names.Contains(table.Name)) { continue; }
-            table.Measure(rounds);
-            table.Print(Console.Out);
+            if (check) { table.Check(); }
+            else
+            {
+                table.Measure(rounds);
+                table.Print(Console.Out);
+            }
+
             foreach (QuickRow row in table.Rows)
             {
                 if (row is { Allocates: false, Bytes: >= 1 }) { faults.Add(string.Create(CultureInfo.InvariantCulture, $"{table.Name}: {row.Name}: {row.Bytes:0} bytes allocated")); }
@@ -89,6 +97,16 @@ internal static class QuickRun
             new QuickRow("20 rules and their masks", () => (long)bench.DecideAndMask()),
             new QuickRow("decision's JSON", () => bench.DecisionJson()),
             new QuickRow("HMAC-SHA-256 of the record", () => bench.Digest()));
+    }
+
+    private static QuickTable Decide(List<string> faults)
+    {
+        var bench = new DecideBenchmarks();
+        Check(faults, "decide", bench.JsonLine() > 1000 && bench.JsonLine() == bench.HexLine());
+        return new QuickTable("decide", "A line of `policystreams decide`, the reference job's twenty rules",
+            new QuickRow("decision and masks", () => (long)bench.Judge()),
+            new QuickRow("a line of hex", () => bench.HexLine()),
+            new QuickRow("a line of JSON", () => bench.JsonLine()));
     }
 
     private static void Check(List<string> faults, string what, bool right)

@@ -36,8 +36,7 @@ public static class DecisionWriter
         Time(output, facts.TimeMs);
         output.Append((byte)'"');
         output.Append(parts.Policy);
-        if (full) { AllLists(output, fired); }
-        else { output.Append(fired.Lists); }
+        output.Append(full ? fired.ListsFull : fired.Lists);
         if (full || verdict.Errors.Count > 0) { Errors(output, verdict.Errors); }
         Who(output, principal, full);
         if (verdict.SchemaId is { } schema)
@@ -46,18 +45,8 @@ public static class DecisionWriter
             JsonText.Append(output, schema);
         }
 
-        if (full)
-        {
-            output.Append(",\"tags\":"u8);
-            FiredSet.AppendTags(output, fired.Tags);
-            List(output, ",\"masked\":"u8, verdict.MaskedSet.Paths);
-            List(output, ",\"keys\":"u8, verdict.MaskedSet.Keys);
-        }
-        else
-        {
-            output.Append(fired.TagsJson);
-            output.Append(verdict.MaskedSet.Json);
-        }
+        output.Append(full ? fired.TagsFull : fired.TagsJson);
+        output.Append(full ? verdict.MaskedSet.JsonFull : verdict.MaskedSet.Json);
 
         output.Append(fired.ToJson);
         if (facts.Behind is { } behind)
@@ -151,19 +140,6 @@ public static class DecisionWriter
         }
 
         output.Append((byte)']');
-    }
-
-    private static void AllLists(ByteBuffer output, FiredSet fired)
-    {
-        List(output, ",\"rules\":"u8, fired.Rules);
-        List(output, ",\"shadow\":"u8, fired.Shadow);
-        List(output, ",\"reasons\":"u8, fired.Reasons);
-    }
-
-    private static void List(ByteBuffer output, ReadOnlySpan<byte> name, string[] texts)
-    {
-        output.Append(name);
-        JsonText.AppendArray(output, texts);
     }
 
     private static void Digest(ByteBuffer output, ReadOnlySpan<byte> name, ReadOnlySpan<byte> digest)

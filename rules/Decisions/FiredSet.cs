@@ -24,6 +24,12 @@ internal sealed class FiredSet
     /// <summary><c>,"rules":[…],"shadow":[…],"reasons":[…]</c>, empty lists left out.</summary>
     public byte[] Lists { get; private set; } = [];
 
+    /// <summary>The same with empty lists, for <c>policystreams decide</c>.</summary>
+    public byte[] ListsFull { get; private set; } = [];
+
+    /// <summary><c>,"tags":{…}</c>, also without a tag.</summary>
+    public byte[] TagsFull { get; private set; } = [];
+
     /// <summary><c>,"tags":{…}</c>, or empty.</summary>
     public byte[] TagsJson { get; private set; } = [];
 
@@ -52,13 +58,16 @@ internal sealed class FiredSet
         List(buffer, ",\"reasons\":"u8, Reasons);
         Lists = buffer.Written.ToArray();
         buffer.Clear();
-        if (Tags.Length > 0)
-        {
-            buffer.Append(",\"tags\":"u8);
-            AppendTags(buffer, Tags);
-            TagsJson = buffer.Written.ToArray();
-            buffer.Clear();
-        }
+        ListFull(buffer, ",\"rules\":"u8, Rules);
+        ListFull(buffer, ",\"shadow\":"u8, Shadow);
+        ListFull(buffer, ",\"reasons\":"u8, Reasons);
+        ListsFull = buffer.Written.ToArray();
+        buffer.Clear();
+        buffer.Append(",\"tags\":"u8);
+        AppendTags(buffer, Tags);
+        TagsFull = buffer.Written.ToArray();
+        if (Tags.Length > 0) { TagsJson = TagsFull; }
+        buffer.Clear();
 
         buffer.Append(",\"to\":"u8);
         JsonText.Append(buffer, To);
@@ -78,6 +87,12 @@ internal sealed class FiredSet
         }
 
         buffer.Append((byte)'}');
+    }
+
+    private static void ListFull(ByteBuffer buffer, ReadOnlySpan<byte> name, string[] texts)
+    {
+        buffer.Append(name);
+        JsonText.AppendArray(buffer, texts);
     }
 
     private static void List(ByteBuffer buffer, ReadOnlySpan<byte> name, string[] texts)

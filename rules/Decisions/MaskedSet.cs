@@ -27,6 +27,12 @@ internal sealed class MaskedSet
         }
 
         Json = buffer.Written.ToArray();
+        buffer.Clear();
+        buffer.Append(",\"masked\":"u8);
+        JsonText.AppendArray(buffer, paths);
+        buffer.Append(",\"keys\":"u8);
+        JsonText.AppendArray(buffer, keys);
+        JsonFull = buffer.Written.ToArray();
     }
 
     public string[] Paths { get; }
@@ -37,4 +43,7 @@ internal sealed class MaskedSet
 
     /// <summary><c>,"masked":[…],"keys":[…]</c>, empty lists left out.</summary>
     public byte[] Json { get; }
+
+    /// <summary>The same with empty lists.</summary>
+    public byte[] JsonFull { get; }
 }

@@ -168,6 +168,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         }
 
         if (!binding.Unframed) { binding.AppendFrame(_input); }
+        if (schema.TryEncodeJson(line, _input)) { return null; }
         try
         {
             var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = Reading.MaxDepth });

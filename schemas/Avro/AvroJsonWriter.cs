@@ -76,7 +76,7 @@ internal static class AvroJsonWriter
                 writer.WriteStartObject();
                 foreach (AvroField field in type.Fields)
                 {
-                    writer.WritePropertyName(field.Name);
+                    writer.WritePropertyName(field.JsonName);
                     if (!Write(field.Type, value, ref pos, writer, ref left, forPeople)) { return false; }
                 }
 

@@ -10,6 +10,10 @@ namespace PolicyStreams.Schemas.Avro;
 /// <summary>An Avro schema (specification 1.12). Immutable, thread-safe.</summary>
 public sealed class AvroSchema : RecordSchema
 {
+    /// <summary>A frame for walks that capture nothing.</summary>
+    [ThreadStatic]
+    private static CaptureFrame? _validating;
+
     private readonly Lazy<AvroProgram> _skip;
     private string? _canonical;
 
@@ -70,7 +74,7 @@ public sealed class AvroSchema : RecordSchema
     }
 
     /// <summary>Checks every byte of a value against the schema, within the default bounds, and captures nothing.</summary>
-    public DecodeOutcome Validate(ReadOnlySpan<byte> value) => _skip.Value.Walk(value, new CaptureFrame());
+    public DecodeOutcome Validate(ReadOnlySpan<byte> value) => _skip.Value.Walk(value, _validating ??= new CaptureFrame());
 
     public override DecodeOutcome Decode(ReadOnlySpan<byte> value, out object? plain)
     {
@@ -83,6 +87,12 @@ public sealed class AvroSchema : RecordSchema
     {
         ArgumentNullException.ThrowIfNull(output);
         AvroJsonEncoder.Encode(Root, json, output);
+    }
+
+    public override bool TryEncodeJson(ReadOnlySpan<byte> json, ByteBuffer output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        return AvroJsonFast.TryEncode(Root, json, output);
     }
 
     public override DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer) => WriteJson(value, writer, forPeople: false);

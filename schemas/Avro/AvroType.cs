@@ -142,6 +142,11 @@ internal sealed class AvroField(string name, AvroType type)
 {
     public string Name { get; } = name;
 
+    public byte[] NameBytes { get; } = System.Text.Encoding.UTF8.GetBytes(name);
+
+    /// <summary>The name as JSON spells it.</summary>
+    public System.Text.Json.JsonEncodedText JsonName { get; } = System.Text.Json.JsonEncodedText.Encode(name, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+
     public AvroType Type { get; } = type;
 
     public string[] Aliases { get; init; } = [];

@@ -28,6 +28,10 @@ public abstract class RecordSchema
     /// <exception cref="SchemaException">The JSON does not fit the schema; the message names the path.</exception>
     public abstract void EncodeJson(JsonElement json, ByteBuffer output);
 
+    /// <summary>The same from JSON's text, in one pass and without allocation, where it is of the simplest form: properties in the order of the schema.</summary>
+    /// <returns>False, and nothing appended, for every other form and for what does not fit: <see cref="EncodeJson"/> has the last word.</returns>
+    public virtual bool TryEncodeJson(ReadOnlySpan<byte> json, ByteBuffer output) => false;
+
     /// <summary>Writes a value as that plain JSON.</summary>
     public abstract DecodeOutcome WriteJson(ReadOnlySpan<byte> value, Utf8JsonWriter writer);
 

@@ -19,7 +19,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
         var watch = Stopwatch.StartNew();
         int rounds = 0;
         int walked = 0;
-        _accepted = _good = 0;
+        _accepted = _good = _encoded = 0;
         do
         {
             int round = seed + rounds++;
@@ -33,13 +33,15 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             }
         }
         while (watch.Elapsed.TotalSeconds < seconds);
-        log.WriteLine($"seed {seed}: {rounds} schemas, {walked} values, {_accepted} of {_good} good ones long enough taken by emitted code");
+        log.WriteLine($"seed {seed}: {rounds} schemas, {walked} values, {_accepted} of {_good} good ones long enough taken by emitted code, {_encoded} texts encoded in one pass");
         Assert.True(walked > rounds);
+        Assert.True(_encoded > rounds);
         Assert.True(_accepted > _good / 2 || !RuntimeFeature.IsDynamicCodeCompiled);
     }
 
     private static int _accepted;
     private static int _good;
+    private static int _encoded;
 
     private static void Twins(RecordProgram program, byte[] value)
     {
@@ -67,7 +69,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             Assert.Equal(DecodeOutcome.Decoded, schema.Decode(value, out object? plain));
             Assert.Equal(DecodeOutcome.Decoded, program.Walk(value, frame));
             Twins(program, value);
-            RoundTrip(schema, value, plain);
+            RoundTrip(schema, value, plain, random);
             Rewrite(schema, program, value, frame, output, random);
             for (int j = 0; j < 12; j++)
             {
@@ -86,13 +88,34 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
         return walked;
     }
 
-    private static void RoundTrip(AvroSchema schema, byte[] value, object? plain)
+    private static void RoundTrip(AvroSchema schema, byte[] value, object? plain, Random random)
     {
         string json = AvroFixture.Json(schema, value);
         if (json.Length > 20_000) { return; }
         byte[] again = AvroFixture.Encode(schema, json);
         Assert.Equal(json, AvroFixture.Json(schema, again));
         GC.KeepAlive(plain);
+        byte[] text = Encoding.UTF8.GetBytes(json);
+        AgreeOnJson(schema, text);
+        for (int i = 0; i < 4; i++) { AgreeOnJson(schema, Damage(text, random)); }
+    }
+
+    /// <summary>The encoder of one pass takes only what the other takes, and encodes it alike.</summary>
+    private static void AgreeOnJson(AvroSchema schema, byte[] json)
+    {
+        var quick = new ByteBuffer();
+        quick.Append(7);
+        if (!schema.TryEncodeJson(json, quick))
+        {
+            Assert.Equal(1, quick.Length);
+            return;
+        }
+
+        using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 512 });
+        var slow = new ByteBuffer();
+        schema.EncodeJson(document.RootElement, slow);
+        Assert.Equal(Convert.ToHexString(slow.Written), Convert.ToHexString(quick.Written[1..]));
+        _encoded++;
     }
 
     /// <summary>Kept, the bytes are the same; masked, they are still a value of the schema.</summary>
