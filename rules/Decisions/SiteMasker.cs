@@ -66,6 +66,9 @@ internal sealed class SiteMasker(CompiledMask[] masks, TextMasker texts, MaskEnt
                 return Done(entry, new SiteResult(SiteAction.Redact));
             case MaskMethod.Remove:
                 return Done(entry, new SiteResult(SiteAction.Remove));
+            case MaskMethod.Bucket when site.Kind == ValueKind.Double && site.Aux != 0:
+                // An integer of JSON that a double does not hold: its bucket may be another one.
+                return Fail("mask-value");
             case MaskMethod.Bucket:
                 return Bucket(mask, site) is { } bucket ? Done(entry, new SiteResult(SiteAction.Number, bucket)) : Fail("mask-type");
             case MaskMethod.Date when site.Kind == ValueKind.Timestamp:

@@ -230,6 +230,12 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
 
                 MaskTypes.Check(mask, resolved.Path.ToString(), resolved.Types, resolved.ParentKind, what, bag);
 
+                if (root.Kind == ValueKind.Dyn && root.Branches.Count == 0 && path.Steps.Span.IndexOf(PathStep.All) is >= 0 and var all)
+                {
+                    string list = new FieldPath(path.Root, null, path.Steps[..all].ToArray()).ToString();
+                    bag.Add(mask.SelectorNode.Line, mask.SelectorNode.Column, DiagnosticCodes.ListsOnly, Severity.Note, $"`{path}` in {what} masks where `{(list.Length > 0 ? list : "the value")}` is a list: without a schema an object is no map, and `[*]` selects none of its values", "name the properties of an object, one mask each");
+                }
+
                 // A program walks a key as it walks a value: paths start at what is walked.
                 if (path.Root == PathRoot.Key) { _keyed.Add((rule, new MaskSelector(new FieldPath(PathRoot.Value, null, resolved.Path.Steps.ToArray()), null))); }
                 else { _explicit.Add((rule, new MaskSelector(resolved.Path, null))); }

@@ -163,6 +163,24 @@ internal static class Values
         }
     }
 
+    /// <summary>Why <see cref="Equal"/> could not say: what lies inside that cannot be compared.</summary>
+    public static ErrorValue WhyUnequal(object? left, object? right) => Uncomparable(left) ?? Uncomparable(right) ?? ErrorValue.Type;
+
+    private static ErrorValue? Uncomparable(object? value)
+    {
+        value = Unwrap(value);
+        IEnumerable<object?> inside = value switch
+        {
+            ErrorValue failed => [failed],
+            List<object?> list => list,
+            MapValue map => map.Values,
+            RecordValue record => record.Values,
+            OptionalValue { HasValue: true } optional => [optional.Value],
+            _ => [],
+        };
+        return value as ErrorValue ?? inside.Select(Uncomparable).FirstOrDefault(found => found is not null);
+    }
+
     private static bool? EqualLists(List<object?> left, List<object?> right)
     {
         if (left.Count != right.Count) { return false; }

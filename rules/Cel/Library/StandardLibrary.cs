@@ -49,12 +49,12 @@ internal static partial class StandardLibrary
 
     private static object Bool(bool value) => Values.Boxed(value);
 
-    private static object Or(bool? value, ErrorValue error) => value is bool known ? Values.Boxed(known) : error;
+    private static object Or(bool? value, object? left, object? right) => value is bool known ? Values.Boxed(known) : Values.WhyUnequal(left, right);
 
     private static void AddOperators(FunctionTable table)
     {
-        table.Add(Operators.Equal, "(A, A)bool", a => Or(Values.Equal(a[0], a[1]), ErrorValue.Type));
-        table.Add(Operators.NotEqual, "(A, A)bool", a => Or(!Values.Equal(a[0], a[1]), ErrorValue.Type));
+        table.Add(Operators.Equal, "(A, A)bool", a => Or(Values.Equal(a[0], a[1]), a[0], a[1]));
+        table.Add(Operators.NotEqual, "(A, A)bool", a => Or(!Values.Equal(a[0], a[1]), a[0], a[1]));
         table.Add(Operators.Not, "(bool)bool", a => Bool(!(bool)a[0]!));
         foreach ((string name, Func<int, bool> test) in new (string, Func<int, bool>)[]
         {
@@ -116,7 +116,7 @@ internal static partial class StandardLibrary
         {
             bool? same = Values.Equal(item, element);
             if (same == true) { return Values.True; }
-            if (same is null) { failed = element is ErrorValue ? element : ErrorValue.Type; }
+            if (same is null) { failed = Values.WhyUnequal(element, item); }
         }
 
         return failed ?? Values.False;

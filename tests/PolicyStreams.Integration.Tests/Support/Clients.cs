@@ -72,6 +72,10 @@ internal static class Clients
         result.Succeeded();
     }
 
+    /// <summary>Runs Confluent's own Avro serializers and registry client. See tests/clients/avro_client.py.</summary>
+    public static Task<RunResult> AvroAsync(string verb, string? input, params string[] arguments) =>
+        Run.ProgramAsync(TestEnvironment.Python, [Path.Combine(TestEnvironment.Clients, "avro_client.py"), verb, .. arguments], s_deadline, input: input ?? "");
+
     private static Task<RunResult> PythonAsync(string program, params string[] arguments) =>
         Run.ProgramAsync(TestEnvironment.Python, [Path.Combine(TestEnvironment.Clients, program), .. arguments], s_deadline);
 }

@@ -12,12 +12,13 @@ internal sealed class TcpForwarder : IAsyncDisposable
     private readonly TcpListener _listener;
     private Task _accepting = Task.CompletedTask;
 
-    public TcpForwarder(string host, int port)
+    /// <param name="at">A port that another forwarder had, to come back there; null for a free one.</param>
+    public TcpForwarder(string host, int port, int? at = null)
     {
         _host = host;
         _port = port;
         // Asked for by number only: until Open, connections to it are refused.
-        Port = ScriptedService.FreePorts();
+        Port = at ?? ScriptedService.FreePorts();
         _listener = new TcpListener(IPAddress.Loopback, Port);
     }
 

@@ -1,0 +1,186 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Avro;
+
+namespace PolicyStreams.Rules.Tests.BadInput;
+
+/// <summary>Every row of <c>docs/reference/bad-input.md</c>: what a decision says of it.</summary>
+public sealed partial class BadInputTests
+{
+    private const string Tag = "- { id: t, tag: { a: b } }";
+
+    /// <summary>How each row's record is made and judged, by the words of the page.</summary>
+    private static readonly Dictionary<string, Func<Verdict>> s_rows = new()
+    {
+        ["null value"] = () => Value(null),
+        ["empty value"] = () => Value(""),
+        ["magic byte alone"] = () => Value("00"),
+        ["truncated schema id"] = () => Value("000000"),
+        ["truncated GUID"] = () => Value("01" + new string('a', 30)),
+        ["another first byte"] = () => Value("0200000007" + new string('0', 40)),
+        ["schema id zero"] = () => Value("0000000000aa"),
+        ["negative schema id"] = () => Value("00ffffffffaa"),
+        ["prefix and header name different schemas"] = () => Value("0000000007aa", ("__value_schema_id", "0000000008")),
+        ["schema header twice"] = () => Value("0000000007aa", ("__value_schema_id", "0000000007"), ("__value_schema_id", "0000000007")),
+        ["schema header that is no frame"] = () => Value("aa", ("__value_schema_id", "000000")),
+        ["unknown schema id"] = () => Answered("00000003e7aa", WriterAdmission.UnknownId),
+        ["unknown GUID"] = () => Answered("0189791762233641869674299b90a802e2aa", WriterAdmission.UnknownId),
+        ["schema of another subject"] = () => Answered("00000003e7aa", WriterAdmission.NotAdmitted),
+        ["schema of another format"] = () => Answered("00000003e7aa", WriterAdmission.Unusable),
+        ["schema of another record than the subject is named after"] = OtherRecord,
+        ["larger than `record_bytes`"] = () => Bench.Of(Bench.Yaml(Tag, top: "limits: { record_bytes: 10 }")).Decide(new byte[11]),
+        ["string of 50 MB"] = FiftyMegabytes,
+        ["more headers than `headers`"] = () => Headers(65),
+
+        ["value cut short"] = () => Avro("\"long\"", "80"),
+        ["block without an end"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "0202"),
+        ["bytes behind the value"] = () => Avro("\"int\"", "0000"),
+        ["varint of more than 10 bytes"] = () => Avro("\"long\"", "8080808080808080808000"),
+        ["varint that overflows a long"] = () => Avro("\"long\"", "ffffffffffffffffff02"),
+        ["varint that overflows an int"] = () => Avro("\"int\"", "8080808010"),
+        ["union index out of range"] = () => Avro("[\"null\",\"int\"]", "04"),
+        ["enum index out of range"] = () => Avro("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "04"),
+        ["boolean byte other than 0 and 1"] = () => Avro("\"boolean\"", "02"),
+        ["length beyond the end"] = () => Avro("\"string\"", "0441"),
+        ["negative length"] = () => Avro("\"string\"", "01"),
+        ["length of 2^62"] = () => Avro("\"string\"", "80808080808080808001"),
+        ["array of 2^62 items"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "8080808080808080800100"),
+        ["array of 2^62 items of zero size"] = () => Avro("{\"type\":\"array\",\"items\":\"null\"}", "8080808080808080800100"),
+        ["block size that disagrees with its items"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "01040200"),
+        ["recursion 100,000 deep"] = () => Avro("{\"type\":\"record\",\"name\":\"N\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"N\"]}]}", string.Concat(Enumerable.Repeat("02", 100_000)) + "00"),
+        ["text that is not UTF-8"] = () => Avro("\"string\"", "02ff"),
+        ["decimal beyond its precision"] = () => Avro("{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":4,\"scale\":2}", "042710"),
+        ["decimal without a byte"] = () => Avro("{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":4,\"scale\":2}", "00"),
+        ["map key twice"] = () => Avro("{\"type\":\"map\",\"values\":\"int\"}", "0402410202410400"),
+        ["timestamp beyond the year 9999 that a rule reads"] = () => Avro("{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}", "80f0fea1fa9d73", "- { id: r, when: value.f.getFullYear() > 1, tag: { a: b } }"),
+
+        ["empty text"] = () => Json(""),
+        ["text cut short"] = () => Json("{\"a\":"),
+        ["property twice"] = () => Json("{\"a\":1,\"a\":2}"),
+        ["property twice, once escaped"] = () => Json("{\"a\":1,\"\\u0061\":2}"),
+        ["half a surrogate pair"] = () => Json("\"\\ud800\""),
+        ["bytes that are not UTF-8"] = () => Bench.Of(Bench.JsonYaml(Tag)).Decide([(byte)'"', 0xFF, (byte)'"']),
+        ["byte order mark"] = () => Json("\uFEFF{}"),
+        ["two documents"] = () => Json("{} {}"),
+        ["NaN"] = () => Json("{\"a\":NaN}"),
+        ["comment"] = () => Json("/* c */ {}"),
+        ["nested 100,000 deep"] = () => Json(new string('[', 100_000)),
+        ["number beyond a double"] = () => Json("1e400"),
+
+        ["Avro key without a frame"] = () => Key("633d31"),
+        ["Avro key cut short"] = () => Key("000000000b"),
+        ["Avro key whose prefix and header disagree"] = () => Key("000000000b02", "000000000c"),
+        ["Avro key of an unknown schema"] = () => KeyAnswered(WriterAdmission.UnknownId),
+        ["Avro key of another subject's schema"] = () => KeyAnswered(WriterAdmission.NotAdmitted),
+        ["JSON key with a property twice"] = () => JsonKey("{\"a\":1,\"a\":2}"),
+    };
+
+    public static TheoryData<string, string, string> Rows => [.. Row().Matches(Page()).Select(match => (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value))];
+
+    [Theory, MemberData(nameof(Rows))]
+    public void Record_ThatIsBad_IsDeniedWithItsCode(string what, string cause, string code)
+    {
+        Assert.True(s_rows.TryGetValue(what, out Func<Verdict>? judge), $"No test makes `{what}`.");
+        var watch = Stopwatch.StartNew();
+        Verdict verdict = judge();
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), "It took too long.");
+        Assert.Equal(Outcome.Deny, verdict.Outcome);
+        Assert.Equal([cause], verdict.Rules);
+        Assert.Equal([new DecisionError(cause, code)], verdict.Errors);
+    }
+
+    [Fact]
+    public void Page_HasEveryRowOfTheTests() => Assert.Equal(s_rows.Keys.Order(StringComparer.Ordinal), Row().Matches(Page()).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Page_HasEveryCodeThatAWalkGives()
+    {
+        string page = Page();
+        foreach (DecodeOutcome outcome in Enum.GetValues<DecodeOutcome>().Where(outcome => outcome != DecodeOutcome.Decoded)) { Assert.Contains($"`{DecodeOutcomes.Code(outcome)}`", page, StringComparison.Ordinal); }
+    }
+
+    [GeneratedRegex(@"^\| (.+?) \| `(ps:[a-z-]+)` \| `([a-z0-9-]+)` \|\r?$", RegexOptions.Multiline)]
+    private static partial Regex Row();
+
+    private static string Page()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "PolicyStreams.sln"))) { folder = Path.GetDirectoryName(folder); }
+        return File.ReadAllText(Path.Combine(folder!, "docs", "reference", "bad-input.md"));
+    }
+
+    private static Verdict Value(string? hex, params (string Name, string Hex)[] headers)
+    {
+        Bench bench = Bench.Of(Bench.Yaml(Tag));
+        foreach ((string name, string value) in headers) { bench.Headers.Add(Encoding.UTF8.GetBytes(name), Convert.FromHexString(value)); }
+        return bench.Decide(hex is null ? null : Convert.FromHexString(hex));
+    }
+
+    private static Verdict Headers(int count)
+    {
+        Bench bench = Bench.Of(Bench.Yaml(Tag));
+        for (int i = 0; i < count; i++) { bench.Headers.Add("h"u8, "v"u8); }
+        return bench.Decide(Bench.Payment);
+    }
+
+    private static Verdict Answered(string hex, WriterAdmission admission)
+    {
+        Bench bench = Bench.Of(Bench.Yaml(Tag));
+        byte[] value = Convert.FromHexString(hex);
+        JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict);
+        Assert.False(needed.Decided);
+        bench.Binding.Answer(needed, needed.NeededSchemaId, admission, null);
+        return bench.Decide(value);
+    }
+
+    private static Verdict OtherRecord()
+    {
+        string yaml = Bench.Yaml(Tag).Replace("subject: raw.payments-value", "subject: { naming: record, record: bench.Payment }", StringComparison.Ordinal);
+        Bench bench = Bench.Of(yaml);
+        string other = Bench.PaymentSchema.Replace("\"Payment\"", "\"Refund\"", StringComparison.Ordinal);
+        bench.Binding.AddWriter(8, WriterAdmission.Admitted, new SchemaVersion(2, 8, AvroSchema.Parse(other)));
+        return bench.Decide(bench.Encode(Bench.Payment, AvroSchema.Parse(other), 8));
+    }
+
+    private static Verdict FiftyMegabytes()
+    {
+        byte[] value = new byte[50_000_000];
+        value[4] = 7;
+        return Bench.Of(Bench.Yaml(Tag, top: "limits: { record_bytes: 10485760 }")).Decide(value);
+    }
+
+    private static Verdict Avro(string type, string hex, string rules = Tag)
+    {
+        Bench bench = Bench.Of(Bench.Yaml(rules), (7, $$"""{"type":"record","name":"R","fields":[{"name":"f","type":{{type}}}]}"""));
+        return bench.Decide(Bench.Framed(7, Convert.FromHexString(hex)));
+    }
+
+    private static Verdict Json(string text) => Bench.Of(Bench.JsonYaml(Tag)).Decide(Encoding.UTF8.GetBytes(text));
+
+    private static Verdict Key(string hex, string? header = null)
+    {
+        KeyBench bench = KeyBench.Of(Tag);
+        if (header is not null) { bench.Headers.Add("__key_schema_id"u8, Convert.FromHexString(header)); }
+        return bench.Decide(Convert.FromHexString(hex));
+    }
+
+    private static Verdict KeyAnswered(WriterAdmission admission)
+    {
+        KeyBench bench = KeyBench.Of(Tag);
+        byte[] key = bench.Encode(KeyBench.Key);
+        BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(1), 999);
+        JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(key), bench.Output, bench.Verdict);
+        bench.Binding.Answer(needed, 999, admission, null);
+        return bench.Decide(key);
+    }
+
+    private static Verdict JsonKey(string text)
+    {
+        Bench bench = Bench.Of(Bench.Yaml(Tag).Replace("key_format: string", "key_format: json", StringComparison.Ordinal));
+        bench.Key = Encoding.UTF8.GetBytes(text);
+        return bench.Decide(Bench.Payment);
+    }
+}
