@@ -17,6 +17,7 @@ namespace PolicyStreams.Bench.Restore;
 internal static class HoldFill
 {
     private const int Batch = 1000;
+    private static readonly TimeSpan Ahead = TimeSpan.FromDays(2);
 
     /// <summary>Runs <c>fill-holds BOOTSTRAP POLICY HOLD_KEY_FILE GROUP ENDED OPEN</c>: the policy's first binding, JSON without a schema.</summary>
     public static int Run(string[] arguments)
@@ -34,7 +35,7 @@ internal static class HoldFill
             ?? throw new ArgumentException(string.Join('\n', diagnostics));
         CompiledBinding binding = policy.Bindings[name];
         using var sink = new FillSink(arguments[0], binding.Document.Topics);
-        var clock = new FillClock();
+        var clock = new FillClock(TimeProvider.System.GetUtcNow() - (((ended / Batch) + 2) * Ahead));
         using var context = new TaskContext(sink, sink, clock, new TaskKeys(default, holdKey, null), sink, arguments[3], "fill", new TaskLimits(int.MaxValue, long.MaxValue));
         using var task = new StreamTask(context, binding, 0, "");
         task.Start(new TaskPosition(0, 0, ""), Processor.Audit.ChainState.Start);
@@ -60,7 +61,7 @@ internal static class HoldFill
             if (offset >= ended) { continue; }
 
             // All that is open by now has expired; approvals were read to their end, which is where they began.
-            clock.Advance(TimeSpan.FromDays(2));
+            clock.Advance(Ahead);
             task.EndHolds(clock.GetUtcNow().ToUnixTimeMilliseconds(), int.MaxValue);
             Commit(task, sink);
         }
@@ -76,10 +77,10 @@ internal static class HoldFill
         task.Commit();
     }
 
-    /// <summary>Near the end of the run it is now: what stays open must not have expired when the processor starts.</summary>
-    private sealed class FillClock : TimeProvider
+    /// <summary>At the end of the run it is about now: the broker takes no record of the future, and what stays open must not have expired when the processor starts.</summary>
+    private sealed class FillClock(DateTimeOffset start) : TimeProvider
     {
-        private DateTimeOffset _now = System.GetUtcNow();
+        private DateTimeOffset _now = start;
 
         public override DateTimeOffset GetUtcNow() => _now;
 

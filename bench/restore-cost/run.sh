@@ -51,7 +51,7 @@ on_error: deny
 on_schema_mismatch: deny
 rules:
   - { id: card, mask: { field: card, keep_last: 4 } }
-  - { id: large, when: value.amount > 10000.0, hold: { approvers: [risk], quorum: 2, expires: 1d, on_expiry: deny, reason: large payment } }
+  - { id: large, when: value.amount > 10000.0, hold: { approvers: [risk], quorum: 2, expires: 47h, on_expiry: deny, reason: large payment } }
 POLICY
   bootstrap=$("$kafka" start "$dir/kafka" --port "$(free_port)" | tail -1)
   "${command[@]}" topics apply --bootstrap "$bootstrap" --policies "$dir/policies" >/dev/null
