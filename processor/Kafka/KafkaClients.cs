@@ -56,38 +56,45 @@ internal sealed class KafkaClients
             AutoOffsetReset = AutoOffsetReset.Error,
             ClientId = memberId,
         };
-        Default(config, "partition.assignment.strategy", "range");
-        Default(config, "session.timeout.ms", "6000");
-        Default(config, "heartbeat.interval.ms", "2000");
+        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol.Equals("classic", StringComparison.OrdinalIgnoreCase);
+        if (classic)
+        {
+            // The consumer protocol leaves these to the broker, and refuses a static member that restarts: its members are dynamic.
+            Default(config, "partition.assignment.strategy", "range");
+            Default(config, "session.timeout.ms", "6000");
+            Default(config, "heartbeat.interval.ms", "2000");
+            if (!Embedded) { config.GroupInstanceId = memberId; }
+        }
+
         Default(config, "fetch.wait.max.ms", "100");
         Default(config, "queued.min.messages", "50000");
         Default(config, "queued.max.messages.kbytes", "32768");
         Default(config, "fetch.queue.backoff.ms", "5");
         Default(config, "max.partition.fetch.bytes", "4194304");
-        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol.Equals("classic", StringComparison.OrdinalIgnoreCase);
-        if (classic && !Embedded) { config.GroupInstanceId = memberId; }
-        if (!classic)
-        {
-            // The consumer protocol leaves these to the broker, and refuses a static member that restarts: its members are dynamic.
-            foreach (string key in (string[])["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"]) { config.Set(key, null!); }
-        }
-
         return config;
     }
 
     /// <summary>A consumer that is only ever assigned: restore, approvals, held records.</summary>
-    public ConsumerConfig AssignedConsumer(string memberId, string use) => new(Common())
+    public ConsumerConfig AssignedConsumer(string memberId, string use)
     {
-        GroupId = _options.Group + "-" + use,
-        IsolationLevel = IsolationLevel.ReadCommitted,
-        EnableAutoCommit = false,
-        EnableAutoOffsetStore = false,
-        AutoOffsetReset = AutoOffsetReset.Error,
-        EnablePartitionEof = true,
-        FetchWaitMaxMs = 100,
-        QueuedMaxMessagesKbytes = 16_384,
-        ClientId = memberId + "-" + use,
-    };
+        var config = new ConsumerConfig(Common())
+        {
+            GroupId = _options.Group + "-" + use,
+            IsolationLevel = IsolationLevel.ReadCommitted,
+            EnableAutoCommit = false,
+            EnableAutoOffsetStore = false,
+            AutoOffsetReset = AutoOffsetReset.Error,
+            EnablePartitionEof = true,
+            FetchWaitMaxMs = 100,
+            QueuedMaxMessagesKbytes = 16_384,
+            ClientId = memberId + "-" + use,
+        };
+
+        // A full queue is looked at again at once: by default the client leaves a partition alone for a second, and a restore waits that long again and again.
+        Default(config, "fetch.queue.backoff.ms", "5");
+        Default(config, "max.partition.fetch.bytes", "4194304");
+        return config;
+    }
 
     public ProducerConfig Producer(string transactionalId)
     {

@@ -159,7 +159,7 @@ internal sealed partial class PolicyStore(
         return all;
     }
 
-    private void PutInForce(PolicySnapshot snapshot)
+    internal void PutInForce(PolicySnapshot snapshot)
     {
         IReadOnlyList<CompiledPolicy> before = _current?.Policies ?? [];
         _current = snapshot;

@@ -101,7 +101,7 @@ public static class DiagnosticCodes
         new(TooMany, "more bindings, rules, or items than a policy may have"),
         new(UnknownKind, "a document of another `apiVersion` or `kind`"),
         new(HoldTermsMissing, "a hold whose terms nothing gives"),
-        new(NotRunYet, "the policy uses something that this version's processor does not run: `identity: jws` or `oidc`. Lint warns of it, tests take it; `run` refuses it, so that nothing is left out silently"),
+        new(NotRunYet, "the policy uses something that this version's processor does not run: `identity: jws` or `oidc`; or `scope: key` without a hold key. Lint warns of the former, tests take it; `run` refuses it, so that nothing is left out silently"),
         new(ConditionSyntax, "a condition that does not parse"),
         new(ConditionTooLarge, "a condition too long or nested too deep"),
         new(UnknownVariable, "a variable that conditions do not have"),
