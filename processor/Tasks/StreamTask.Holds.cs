@@ -13,7 +13,7 @@ internal sealed partial class StreamTask
     private readonly Dictionary<string, TaskHold> _holds = new(StringComparer.Ordinal);
 
     // What the open transaction changed: the hold as it was before, null where there was none. Undone backwards.
-    private readonly List<(string Id, TaskHold? Hold, HoldState? State)> _journal = [];
+    private readonly List<(string Id, TaskHold? Hold, HoldState? State, long HeldOffset)> _journal = [];
 
     // By expiry. An entry whose hold is gone or was held again is passed over.
     private readonly PriorityQueue<string, long> _expiries = new();
@@ -136,7 +136,7 @@ internal sealed partial class StreamTask
                 continue;
             }
 
-            if (!_context.HeldReader.TryRead(_topics.Held, Partition, hold, _context.Held, out bool found)) { break; }
+            if (hold.InTransaction || !_context.HeldReader.TryRead(_topics.Held, Partition, hold, _context.Held, out bool found)) { break; }
             _ending.Remove(offset);
             ended++;
             if (!End(hold, found)) { break; }
@@ -284,7 +284,7 @@ internal sealed partial class StreamTask
 
     private void PutHold(TaskHold hold, long nowMs)
     {
-        _journal.Add((hold.State.Id, null, null));
+        _journal.Add((hold.State.Id, null, null, -1));
         _holds[hold.State.Id] = hold;
         if (hold.State.ExpiresMs is { } expires) { _expiries.Enqueue(hold.State.Id, expires); }
         WriteHold(hold, nowMs);
@@ -380,15 +380,23 @@ internal sealed partial class StreamTask
         return true;
     }
 
-    private void Journal(TaskHold hold) => _journal.Add((hold.State.Id, hold, hold.State));
+    private void Journal(TaskHold hold) => _journal.Add((hold.State.Id, hold, hold.State, hold.InTransaction ? -1 : hold.HeldOffset));
 
-    private void CommitHolds() => _journal.Clear();
+    private void CommitHolds()
+    {
+        foreach ((string id, _, _, _) in _journal)
+        {
+            if (_holds.TryGetValue(id, out TaskHold? hold)) { hold.InTransaction = false; }
+        }
+
+        _journal.Clear();
+    }
 
     private void RollbackHolds()
     {
         for (int i = _journal.Count - 1; i >= 0; i--)
         {
-            (string id, TaskHold? hold, HoldState? state) = _journal[i];
+            (string id, TaskHold? hold, HoldState? state, long heldOffset) = _journal[i];
             if (hold is null)
             {
                 if (_holds.Remove(id, out TaskHold? dropped)) { _ending.Remove(dropped.Offset); }
@@ -396,6 +404,8 @@ internal sealed partial class StreamTask
             }
 
             hold.State = state!;
+            hold.HeldOffset = heldOffset;
+            hold.InTransaction = false;
             _holds[id] = hold;
             if (state!.ExpiresMs is { } expires) { _expiries.Enqueue(id, expires); }
         }

@@ -120,6 +120,7 @@ internal sealed partial class StreamTask
         AddJoined(headers, HeaderNames.Reason, reasons, "; ");
         if (input.HasKey) { headers.Add(HeaderNames.Key, input.Key); }
         if (!input.HasValue) { headers.Add(HeaderNames.Null, "1"u8); }
+        hold.InTransaction = true;
         if (hold.State.Record is { } hmac) { headers.Add(HeaderNames.Hmac, DigestText.Utf8(hmac)); }
         context.Sink.Send(
             new OutputRecord

@@ -14,6 +14,9 @@ internal sealed class TaskHold(long offset, HoldState state)
     /// <summary>Offset of the record on the held topic; -1 until it is known (after its transaction).</summary>
     public long HeldOffset { get; set; } = -1;
 
+    /// <summary>True while its held record is in the open transaction, where it cannot be read back.</summary>
+    public bool InTransaction { get; set; }
+
     /// <summary>Set where the held record failed its check: never released.</summary>
     public bool Altered { get; set; }
 
