@@ -16,6 +16,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     ApprovalServiceCommand.Create(),
     DecisionsCommand.Create(),
     RegistryCommand.Create(),
+    UnsealCommand.Create(),
 };
 
 ParseResult parsed = root.Parse(args);

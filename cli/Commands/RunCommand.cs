@@ -21,6 +21,9 @@ internal static class RunCommand
     private static readonly Option<string> Group = new("--group") { Description = "Consumer group and prefix of transactional ids [default: policystreams]", HelpName = "NAME" };
     private static readonly Option<string> Threads = new("--threads") { Description = "Stream threads of this process [default: 1]", HelpName = "N" };
     private static readonly Option<string> CommitInterval = new("--commit-interval") { Description = "Longest time a transaction stays open [default: 100ms]", HelpName = "DURATION" };
+    private static readonly Option<string> CommitRecords = new("--commit-records") { Description = "Most ingress records of one transaction [default: 50000]", HelpName = "N" };
+    private static readonly Option<string> CommitMebibytes = new("--commit-mebibytes") { Description = "Most output of one transaction, in MiB [default: 32]", HelpName = "N" };
+    private static readonly Option<string> HoldsMax = new("--holds-max") { Description = "Open holds of one partition at most; beyond it no further record that must be held is taken [default: 250000]", HelpName = "N" };
     private static readonly Option<string[]> Key = new("--key") { Description = "A key by name, from a file or a variable; may be repeated", HelpName = "NAME=file:PATH|env:VARIABLE" };
     private static readonly Option<string> AuditKey = new("--audit-key") { Description = "Key that digests in decisions are made with", HelpName = "NAME" };
     private static readonly Option<string> HoldKey = new("--hold-key") { Description = "Key that protects held records; without it none is released", HelpName = "NAME" };
@@ -39,7 +42,7 @@ internal static class RunCommand
     {
         var command = new Command("run", "Run the processor: consume ingress topics, decide and mask, write governed, rejected, held, and decisions in one transaction")
         {
-            Bootstrap, Registry, Policies, Group, Threads, CommitInterval, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
+            Bootstrap, Registry, Policies, Group, Threads, CommitInterval, CommitRecords, CommitMebibytes, HoldsMax, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
             RegistryUser, RegistryPassword, RegistryToken, AdoptOffsets,
         };
         command.SetAction(RunAsync);
@@ -176,6 +179,7 @@ internal static class RunCommand
         foreach ((Option<string> option, string name) in (IEnumerable<(Option<string>, string)>)[
             (Bootstrap, nameof(ProcessorOptions.Bootstrap)), (Registry, nameof(ProcessorOptions.Registry)), (Policies, nameof(ProcessorOptions.Policies)),
             (Group, nameof(ProcessorOptions.Group)), (Threads, nameof(ProcessorOptions.Threads)), (CommitInterval, nameof(ProcessorOptions.CommitInterval)),
+            (CommitRecords, nameof(ProcessorOptions.CommitRecords)), (CommitMebibytes, nameof(ProcessorOptions.CommitMebibytes)), (HoldsMax, nameof(ProcessorOptions.HoldsMax)),
             (AuditKey, nameof(ProcessorOptions.AuditKey)), (HoldKey, nameof(ProcessorOptions.HoldKey)), (ApprovalKeys, nameof(ProcessorOptions.ApprovalKeys)),
             (Instance, nameof(ProcessorOptions.Instance)), (StateDir, nameof(ProcessorOptions.StateDir)), (Http, nameof(ProcessorOptions.Http)),
             (RegistryUser, nameof(ProcessorOptions.RegistryUser)), (RegistryPassword, nameof(ProcessorOptions.RegistryPassword)), (RegistryToken, nameof(ProcessorOptions.RegistryToken))])

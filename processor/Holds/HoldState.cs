@@ -58,6 +58,9 @@ public sealed record HoldState
     /// <summary>The hold of the same key that this one waits behind; null for none.</summary>
     public string? Behind { get; init; }
 
+    /// <summary>True where later records of the same key wait until this hold has ended (<c>scope: key</c>, or waiting behind such a one).</summary>
+    public bool Ordered { get; init; }
+
     /// <summary>How often it was held again under other terms.</summary>
     public int Reheld { get; init; }
 
@@ -128,6 +131,7 @@ public sealed record HoldState
         HoldJson.WriteInstant(writer, "decided", DecidedMs);
         if (ExpiresMs is { } expires) { HoldJson.WriteInstant(writer, "expires", expires); }
         if (Behind is not null) { writer.WriteString("behind", Behind); }
+        if (Ordered) { writer.WriteBoolean("ordered", true); }
         writer.WriteNumber("reheld", Reheld);
         writer.WritePropertyName("view");
         writer.WriteRawValue(View.Span, skipInputValidation: true);
@@ -197,6 +201,7 @@ public sealed record HoldState
             DecidedMs = HoldJson.Instant(root, "decided"),
             ExpiresMs = HoldJson.Optional(root, "expires", JsonValueKind.String, out _) ? HoldJson.Instant(root, "expires") : null,
             Behind = HoldJson.OptionalString(root, "behind", 300),
+            Ordered = root.TryGetProperty("ordered", out _) && HoldJson.Boolean(root, "ordered"),
             Reheld = (int)HoldJson.Integer(root, "reheld", 0, int.MaxValue),
             View = JsonMarshal.GetRawUtf8Value(view).ToArray(),
             Record = HoldJson.OptionalDigest(root, "record"),

@@ -28,6 +28,9 @@ internal static class EventIds
     public const int BatchHalved = 210;
     public const int BrokerUnreachable = 211;
     public const int OffsetsAdopted = 212;
+    public const int Restoring = 213;
+    public const int LeftOpen = 214;
+    public const int ThreadLeft = 215;
 
     public const int Alarm = 300;
     public const int HoldEvent = 301;

@@ -27,6 +27,9 @@ public sealed class StartException(string message, bool found = false) : Excepti
 /// </summary>
 public sealed partial class ProcessorHost : BackgroundService
 {
+    // Below the host's own limit, so that the log still says how it ended.
+    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(15);
+
     private readonly ProcessorOptions _options;
     private readonly ISchemaRegistry? _registry;
     private readonly TimeProvider _time;
@@ -61,13 +64,16 @@ public sealed partial class ProcessorHost : BackgroundService
     /// <exception cref="StartException">Something is wrong; nothing was started.</exception>
     public void Check()
     {
-        foreach (string key in _options.Kafka.Keys)
+        string[] refused = [.. _options.Kafka.Select(pair => (pair.Key, Why: KafkaClients.Refusal(pair.Key, pair.Value))).Where(pair => pair.Why is not null)
+            .Select(pair => $"Kafka property `{pair.Key}` cannot be set: {pair.Why}. Take it out of the configuration.")];
+        if (refused.Length > 0) { throw new StartException(string.Join('\n', refused)); }
+        if (_options.Guarantee == DeliveryGuarantee.EmbeddedAtLeastOnce && !IsLoopback(_options.Bootstrap))
         {
-            if (KafkaClients.Protected.Contains(key)) { throw new StartException($"Kafka property `{key}` cannot be set: exactly once rests on it. Take it out of the configuration."); }
+            throw new StartException($"At-least-once delivery is for the embedded broker in this process alone, not for {_options.Bootstrap}.");
         }
 
         KeyRing ring = ReadKeys();
-        _keys = new TaskKeys(Named(ring, _options.AuditKey, "audit-key"), Named(ring, _options.HoldKey, "hold-key"), ReadApprovalKeys());
+        _keys = new TaskKeys(Named(ring, _options.AuditKey, "audit-key"), Named(ring, _options.HoldKey, "hold-key"), ReadApprovalKeys(), ring);
         PolicyLoad load;
         try
         {
@@ -80,7 +86,7 @@ public sealed partial class ProcessorHost : BackgroundService
 
         if (load.Set is null) { throw new StartException(string.Join('\n', load.Diagnostics), found: true); }
         _bindings = load.Set.Bindings;
-        if (RuntimeSupport.Check(load.Set) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
+        if (RuntimeSupport.Check(load.Set, !_keys.HoldKey.IsEmpty) is { Count: > 0 } notRun) { throw new StartException(string.Join('\n', notRun), found: true); }
         if (_registry is null && _bindings.FirstOrDefault(binding => binding.Subject is not null) is { } needy)
         {
             throw new StartException($"Binding `{needy.Name}` has subject `{needy.Subject}`: give the registry with --registry URL.");
@@ -95,7 +101,7 @@ public sealed partial class ProcessorHost : BackgroundService
             throw new StartException(e.Message);
         }
 
-        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger);
+        _policies = new PolicyStore(_options.Policies, ring, _registry, Health, _time, _logger) { HasHoldKey = !_keys.HoldKey.IsEmpty };
     }
 
     public override void Dispose()
@@ -153,10 +159,15 @@ public sealed partial class ProcessorHost : BackgroundService
         }
 
         HostLog.Stopping(_logger);
+        long start = _time.GetTimestamp();
         foreach ((Thread thread, StreamThread stream) in threads)
         {
-            await Task.Run(() => thread.Join(TimeSpan.FromSeconds(20)), CancellationToken.None).ConfigureAwait(false);
-            stream.Dispose();
+            TimeSpan left = StopWithin - _time.GetElapsedTime(start);
+            bool ended = await Task.Run(() => thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero), CancellationToken.None).ConfigureAwait(false);
+
+            // One that hangs in the client is left to the end of the process: its transaction is aborted by the broker. Its clients are its own until then.
+            if (ended) { stream.Dispose(); }
+            else { HostLog.ThreadLeft(_logger, thread.Name!, (long)StopWithin.TotalSeconds); }
         }
     }
 
@@ -191,6 +202,9 @@ public sealed partial class ProcessorHost : BackgroundService
             backoff = TimeSpan.FromTicks(Math.Min(2 * backoff.Ticks, TimeSpan.FromSeconds(5).Ticks));
         }
     }
+
+    private static bool IsLoopback(string bootstrap) =>
+        bootstrap.Split(',').All(address => address[..Math.Max(address.LastIndexOf(':'), 0)].Trim('[', ']', ' ') is "localhost" or "::1" || address.TrimStart().StartsWith("127.", StringComparison.Ordinal));
 
     private KeyRing ReadKeys()
     {
@@ -255,6 +269,9 @@ internal static partial class HostLog
 
     [LoggerMessage(EventIds.Stopped, LogLevel.Information, "Stopped")]
     public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(EventIds.ThreadLeft, LogLevel.Error, "{Thread} did not end within {Seconds} s: the process ends without it. What it had not committed is aborted by the broker and read again at the next start")]
+    public static partial void ThreadLeft(ILogger logger, string thread, long seconds);
 
     [LoggerMessage(EventIds.HoldsWithoutKeys, LogLevel.Warning, "There is {Missing}: holds are taken and expire, none is released")]
     public static partial void HoldsWithoutKeys(ILogger logger, string missing);

@@ -57,6 +57,13 @@ public sealed class ProcessorOptions
     [Range(1, 1024)]
     public int CommitMebibytes { get; set; } = 32;
 
+    /// <summary>
+    /// Open holds that a task (one partition of one binding) keeps at most; each weighs about 1 KiB in memory. A task at the limit takes no further record that must be held until some
+    /// have ended. Default 250,000.
+    /// </summary>
+    [Range(1, 10_000_000)]
+    public int HoldsMax { get; set; } = 250_000;
+
     /// <summary>Mask keys by name: <c>file:PATH</c> or <c>env:VARIABLE</c>.</summary>
     public Dictionary<string, string> Keys { get; } = [];
 

@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using PolicyStreams.Processor.Tasks;
 
 namespace PolicyStreams.Processor.Kafka;
 
@@ -39,7 +38,7 @@ internal sealed class AtLeastOnceProducer : OutputProducer
         PendingBytes = 0;
     }
 
-    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
+    public override void Send(in OutputRecord record, Placement? placed = null)
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;
@@ -47,7 +46,7 @@ internal sealed class AtLeastOnceProducer : OutputProducer
         {
             _producer.Produce(new TopicPartition(record.Topic, record.Partition), ConfluentMessages.Of(record), report =>
             {
-                if (heldAs is not null) { heldAs.HeldOffset = report.Offset.Value; }
+                if (placed is not null) { placed.Offset = report.Offset.Value; }
                 if (report.Error.IsError) { Failed(report.Error); }
             });
         }

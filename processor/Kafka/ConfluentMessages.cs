@@ -69,6 +69,9 @@ internal static class HeaderNames
     /// <summary><c>1</c> on a held record whose original value is null.</summary>
     public static ReadOnlySpan<byte> Null => "ps-null"u8;
 
+    /// <summary>Id of the key that a held or rejected value is sealed with: <c>seal-key@2</c>. Absent where the value is as the producer wrote it.</summary>
+    public static ReadOnlySpan<byte> Seal => "ps-seal"u8;
+
     /// <summary>HMAC by the hold key over id, key, headers, value, timestamp, and terms of a held record, base64url.</summary>
     public static ReadOnlySpan<byte> Hmac => "ps-hmac"u8;
 }

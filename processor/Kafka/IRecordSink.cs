@@ -1,4 +1,3 @@
-using PolicyStreams.Processor.Tasks;
 using PolicyStreams.Rules;
 
 namespace PolicyStreams.Processor.Kafka;
@@ -26,6 +25,6 @@ internal ref struct OutputRecord
 internal interface IRecordSink
 {
     /// <summary>Hands a record over. Refusals show when the transaction ends, not here.</summary>
-    /// <param name="heldAs">For a record on the held topic: the hold that shall learn its offset there.</param>
-    void Send(in OutputRecord record, TaskHold? heldAs = null);
+    /// <param name="placed">Learns where the record came to lie; null where nobody asks.</param>
+    void Send(in OutputRecord record, Placement? placed = null);
 }

@@ -12,8 +12,24 @@ internal sealed class KafkaClients
         "isolation.level", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "auto.commit.enable", "transactional.id", "enable.idempotence",
         "group.id", "group.instance.id", "acks", "request.required.acks", "bootstrap.servers", "metadata.broker.list", "delivery.report.only.error",
         "enable.partition.eof", "message.timeout.ms", "delivery.timeout.ms", "max.in.flight", "max.in.flight.requests.per.connection", "retries", "message.send.max.retries",
-        "enable.gapless.guarantee", "test.mock.num.brokers", "transaction.timeout.ms",
+        "enable.gapless.guarantee", "test.mock.num.brokers", "transaction.timeout.ms", "allow.auto.create.topics", "topic.blacklist", "offset.store.method",
+        "auto.commit.interval.ms",
     };
+
+    // What only a group's member may be told: an assigned consumer, a producer, and an admin client each take some of it amiss.
+    private static readonly string[] GroupOnly =
+    [
+        "group.protocol", "group.remote.assignor", "group.protocol.type", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "coordinator.query.interval.ms",
+    ];
+
+    /// <summary>Why a property may not be set; null where it may.</summary>
+    public static string? Refusal(string key, string value)
+    {
+        if (key is "processing.guarantee") { return $"`{value}` cannot be chosen: outputs, decisions, and offsets are always committed exactly once, in one transaction (only the embedded broker of `policystreams demo` has none)"; }
+        if (key is "isolation.level" && value.Contains("uncommitted", StringComparison.Ordinal)) { return "it would read records of transactions that are aborted; the processor always reads committed ones"; }
+        if (Protected.Contains(key)) { return "exactly once rests on it"; }
+        return key.StartsWith("dotnet.", StringComparison.Ordinal) ? "it speaks to the client library and not to Kafka, and exactly once rests on it" : null;
+    }
 
     private readonly ProcessorOptions _options;
 
@@ -27,7 +43,7 @@ internal sealed class KafkaClients
     /// <summary>The group's consumer of a thread.</summary>
     public ConsumerConfig GroupConsumer(string memberId)
     {
-        var config = new ConsumerConfig(Common())
+        var config = new ConsumerConfig(Common(forGroup: true))
         {
             GroupId = _options.Group,
             IsolationLevel = IsolationLevel.ReadCommitted,
@@ -44,10 +60,11 @@ internal sealed class KafkaClients
         Default(config, "queued.max.messages.kbytes", "32768");
         Default(config, "fetch.queue.backoff.ms", "5");
         Default(config, "max.partition.fetch.bytes", "4194304");
-        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol == "classic";
+        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol.Equals("classic", StringComparison.OrdinalIgnoreCase);
         if (classic && !Embedded) { config.GroupInstanceId = memberId; }
         if (!classic)
         {
+            // The consumer protocol leaves these to the broker, and refuses a static member that restarts: its members are dynamic.
             foreach (string key in (string[])["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"]) { config.Set(key, null!); }
         }
 
@@ -76,7 +93,7 @@ internal sealed class KafkaClients
             Acks = Acks.All,
             EnableDeliveryReports = true,
             EnableBackgroundPoll = false,
-            DeliveryReportFields = "status",
+            DeliveryReportFields = "status,timestamp",
         };
         if (Embedded)
         {
@@ -103,9 +120,15 @@ internal sealed class KafkaClients
 
     public AdminClientConfig Admin() => new(Common());
 
-    private ClientConfig Common()
+    private ClientConfig Common(bool forGroup = false)
     {
-        var config = new ClientConfig(new Dictionary<string, string>(_options.Kafka)) { BootstrapServers = _options.Bootstrap };
+        var given = new Dictionary<string, string>(_options.Kafka);
+        if (!forGroup)
+        {
+            foreach (string key in GroupOnly) { given.Remove(key); }
+        }
+
+        var config = new ClientConfig(given) { BootstrapServers = _options.Bootstrap };
         Default(config, "socket.keepalive.enable", "true");
         Default(config, "reconnect.backoff.max.ms", "2000");
         Default(config, "socket.nagle.disable", "true");

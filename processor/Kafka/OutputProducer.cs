@@ -36,7 +36,7 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public abstract void Begin();
 
-    public abstract void Send(in OutputRecord record, Tasks.TaskHold? heldAs = null);
+    public abstract void Send(in OutputRecord record, Placement? placed = null);
 
     /// <summary>Commits everything sent since <see cref="Begin"/> and the offsets, or nothing.</summary>
     /// <param name="offsets">Next offsets of ingress and approvals for every task that the transaction touches, changed or not.</param>

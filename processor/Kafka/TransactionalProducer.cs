@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using PolicyStreams.Processor.Tasks;
 
 namespace PolicyStreams.Processor.Kafka;
 
@@ -9,16 +8,23 @@ namespace PolicyStreams.Processor.Kafka;
 /// </summary>
 internal sealed class TransactionalProducer : OutputProducer
 {
-    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
+    // As long as the broker keeps a transaction open: after it, there is nothing left to wait for.
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FlushSlice = TimeSpan.FromMilliseconds(250);
 
+    // Once the process stops: what cannot be ended soon is left to the broker, which aborts it.
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly CancellationToken _stopping;
     private readonly IProducer<byte[]?, byte[]?> _producer;
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
     private int _failed;
     private bool _refused;
 
-    public TransactionalProducer(ProducerConfig config, Action<string> log)
+    public TransactionalProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
+        _stopping = stopping;
         Id = config.TransactionalId;
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config)
             .SetKeySerializer(Serializers.ByteArray!)
@@ -43,14 +49,17 @@ internal sealed class TransactionalProducer : OutputProducer
         _producer.BeginTransaction();
     }
 
-    public override void Send(in OutputRecord record, TaskHold? heldAs = null)
+    private TimeSpan Timeout => _stopping.IsCancellationRequested ? StopTimeout : EndTimeout;
+
+    public override void Send(in OutputRecord record, Placement? placed = null)
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;
         Message<byte[]?, byte[]?> message = ConfluentMessages.Of(record);
-        Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = heldAs is null ? _onDelivery : report =>
+        Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = placed is null ? _onDelivery : report =>
         {
-            heldAs.HeldOffset = report.Offset.Value;
+            placed.Offset = report.Offset.Value;
+            if (report.Timestamp.Type == TimestampType.LogAppendTime) { placed.AppendedMs = report.Timestamp.UnixTimestampMs; }
             OnDelivery(report);
         };
 
@@ -61,7 +70,7 @@ internal sealed class TransactionalProducer : OutputProducer
                 _producer.Produce(new TopicPartition(record.Topic, record.Partition), message, onDelivery);
                 return;
             }
-            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull && !_stopping.IsCancellationRequested)
             {
                 _producer.Poll(_queueFullWait);
             }
@@ -78,24 +87,10 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            if (_failed == 0 && _producer.Flush(EndTimeout) > 0) { LastError = "records were not delivered in time"; }
+            if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
-            _producer.SendOffsetsToTransaction(offsets, group, EndTimeout);
-        }
-        catch (KafkaTxnRequiresAbortException e)
-        {
-            LastError = e.Error.Reason;
-            return Abort();
-        }
-        catch (KafkaException e)
-        {
-            LastError = e.Error.Reason;
-            return e.Error.IsFatal ? TransactionOutcome.Unknown : Abort();
-        }
-
-        try
-        {
-            _producer.CommitTransaction(EndTimeout);
+            _producer.SendOffsetsToTransaction(offsets, group, Timeout);
+            _producer.CommitTransaction(Timeout);
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
@@ -105,16 +100,30 @@ internal sealed class TransactionalProducer : OutputProducer
         }
         catch (KafkaException e)
         {
+            // Timed out, fatal, or otherwise unanswered: whether the broker took the offsets or the commit is not known, and an abort now might cross it.
             LastError = e.Error.Reason;
             return TransactionOutcome.Unknown;
         }
+    }
+
+    /// <summary>Waits for the records' acknowledgements; in slices, so that a process that is told to stop does not wait the whole time.</summary>
+    private bool Flush()
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (_producer.Flush(FlushSlice) > 0)
+        {
+            if (_failed > 0) { return true; }
+            if (TimeProvider.System.GetElapsedTime(start) > Timeout) { return false; }
+        }
+
+        return true;
     }
 
     public override TransactionOutcome Abort()
     {
         try
         {
-            _producer.AbortTransaction(EndTimeout);
+            _producer.AbortTransaction(Timeout);
             return _refused ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
         }
         catch (KafkaException e)

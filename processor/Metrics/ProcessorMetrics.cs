@@ -23,6 +23,8 @@ public sealed class ProcessorMetrics
     private readonly Lock _commitLock = new();
     private double _commitSeconds;
     private long _commits;
+    private double _restoreSeconds;
+    private long _restores;
 
     /// <summary>Digests in force, by policy name; set at each load.</summary>
     public Func<IReadOnlyList<(string Policy, string Digest)>> Policies { get; set; } = () => [];
@@ -49,6 +51,15 @@ public sealed class ProcessorMetrics
             _commitCounts[bucket]++;
             _commitSeconds += seconds;
             _commits++;
+        }
+    }
+
+    public void Restored(TimeSpan took)
+    {
+        lock (_commitLock)
+        {
+            _restoreSeconds += took.TotalSeconds;
+            _restores++;
         }
     }
 
@@ -103,6 +114,19 @@ public sealed class ProcessorMetrics
         foreach (((string topic, int partition), TaskGauges task) in _tasks.OrderBy(p => p.Key.Topic, StringComparer.Ordinal).ThenBy(p => p.Key.Partition))
         {
             Line(text, "policystreams_task_running", task.Running ? 1 : 0, ("topic", topic), ("partition", Number(partition)));
+        }
+
+        Header(text, "policystreams_restore_left_records", "gauge", "Offsets of state and held that a restoring task has still to read, by partition; 0 where none restores.");
+        foreach (((string topic, int partition), TaskGauges task) in _tasks.OrderBy(p => p.Key.Topic, StringComparer.Ordinal).ThenBy(p => p.Key.Partition))
+        {
+            Line(text, "policystreams_restore_left_records", task.RestoreLeft, ("topic", topic), ("partition", Number(partition)));
+        }
+
+        Header(text, "policystreams_restore_seconds", "summary", "Time that restores of tasks took.");
+        lock (_commitLock)
+        {
+            text.Append("policystreams_restore_seconds_sum ").Append(_restoreSeconds.ToString(CultureInfo.InvariantCulture)).Append('\n');
+            text.Append("policystreams_restore_seconds_count ").Append(_restores.ToString(CultureInfo.InvariantCulture)).Append('\n');
         }
 
         Header(text, "policystreams_policy_info", "gauge", "1 for each policy in force, with its digest.");
@@ -166,6 +190,7 @@ public sealed class TaskGauges
     private long _next;
     private long _end = -1;
     private long _holds;
+    private long _restoreLeft;
     private volatile bool _running;
 
     public long NextOffset { get => Interlocked.Read(ref _next); set => Interlocked.Exchange(ref _next, value); }
@@ -174,6 +199,9 @@ public sealed class TaskGauges
     public long EndOffset { get => Interlocked.Read(ref _end); set => Interlocked.Exchange(ref _end, value); }
 
     public long OpenHolds { get => Interlocked.Read(ref _holds); set => Interlocked.Exchange(ref _holds, value); }
+
+    /// <summary>Offsets of state and held that a restore has still to read; 0 where none is under way.</summary>
+    public long RestoreLeft { get => Interlocked.Read(ref _restoreLeft); set => Interlocked.Exchange(ref _restoreLeft, value); }
 
     public bool Running { get => _running; set => _running = value; }
 }

@@ -25,6 +25,9 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
     private string _stamp = "";
     private volatile PolicySnapshot? _current;
 
+    /// <summary>False without a hold key: policies that need one are refused.</summary>
+    public bool HasHoldKey { get; init; } = true;
+
     /// <summary>In force; null before the first load.</summary>
     public PolicySnapshot? Current => _current;
 
@@ -166,7 +169,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
         PolicyLoad load = PolicySet.Load(files);
         if (load.Set is not { } set) { return new PolicyAttempt(null, load.Diagnostics, null); }
         var diagnostics = new List<Diagnostic>(load.Diagnostics);
-        IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set);
+        IReadOnlyList<Diagnostic> notRun = RuntimeSupport.Check(set, HasHoldKey);
         if (notRun.Count > 0) { return new PolicyAttempt(null, [.. diagnostics, .. notRun], null); }
         var compiled = new List<CompiledPolicy>();
         bool failed = false;

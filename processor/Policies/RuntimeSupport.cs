@@ -7,7 +7,8 @@ namespace PolicyStreams.Processor.Policies;
 /// </summary>
 internal static class RuntimeSupport
 {
-    public static IReadOnlyList<Diagnostic> Check(PolicySet set)
+    /// <param name="hasHoldKey">Whether held records can be released at all.</param>
+    public static IReadOnlyList<Diagnostic> Check(PolicySet set, bool hasHoldKey)
     {
         var found = new List<Diagnostic>();
         foreach (PolicyDocument policy in set.Policies)
@@ -19,7 +20,6 @@ internal static class RuntimeSupport
                     Add($"`identity: {(binding.Identity == IdentityKind.Jws ? "jws" : "oidc")}` of binding `{binding.Name}`", "use `identity: { topic: … }` with an ACL that keeps other producers out");
                 }
 
-                if (binding.Seal is not null) { Add($"`seal` of binding `{binding.Name}`", "leave it out, and keep held and rejected topics readable by their owners alone"); }
                 if (binding.TombstoneTerms is { } terms) { CheckTerms(terms); }
                 if (binding.KeyFormat == KeyFormat.Avro && binding.Subject is not null) { Add($"`key_format: avro` of binding `{binding.Name}`", "use `bytes`, or `string` where keys are text"); }
             }
@@ -28,7 +28,11 @@ internal static class RuntimeSupport
 
             void CheckTerms(HoldTerms terms)
             {
-                if (terms.Scope == HoldScope.Key) { Add($"`scope: key` of `{terms.Rule}`", "leave it out: only the record itself is then held"); }
+                // Records that only wait for an earlier one must be released again, and without the key nothing is.
+                if (terms.Scope == HoldScope.Key && !hasHoldKey)
+                {
+                    found.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.NotRunYet, Severity.Error, $"`scope: key` of `{terms.Rule}` needs a hold key: records that wait behind a hold could never be released", "give one: --key hold-key=file:PATH --hold-key hold-key"));
+                }
             }
 
             void Add(string what, string help) => found.Add(new Diagnostic(policy.Path, 1, 1, DiagnosticCodes.NotRunYet, Severity.Error, $"{what} is not run by this version", help));

@@ -15,6 +15,12 @@ internal static partial class StreamLog
     [LoggerMessage(EventIds.Restored, LogLevel.Information, "Task {Task} restored in {Milliseconds} ms: {OpenHolds} open holds from {Records} records; next offset {Next}")]
     public static partial void Restored(ILogger logger, string task, long milliseconds, int openHolds, long records, long next);
 
+    [LoggerMessage(EventIds.Restoring, LogLevel.Information, "Task {Task} restores: {Records} records read, {Left} offsets to go, {Milliseconds} ms so far")]
+    public static partial void Restoring(ILogger logger, string task, long records, long left, long milliseconds);
+
+    [LoggerMessage(EventIds.LeftOpen, LogLevel.Warning, "{Thread}: its last transaction could not be ended ({Why}). The broker aborts it; its records are read again at the next start, and nothing is lost")]
+    public static partial void LeftOpen(ILogger logger, string thread, string why);
+
     [LoggerMessage(EventIds.TaskStopped, LogLevel.Error, "Task {Task} is stopped: {Why}")]
     public static partial void TaskStopped(ILogger logger, string task, string why);
 
@@ -33,10 +39,10 @@ internal static partial class StreamLog
     [LoggerMessage(EventIds.Client, LogLevel.Warning, "{What}")]
     public static partial void Client(ILogger logger, string what);
 
-    [LoggerMessage(EventIds.RecordRefused, LogLevel.Warning, "The broker refuses the output of {Position} alone: it is denied ({Why})")]
+    [LoggerMessage(EventIds.RecordRefused, LogLevel.Warning, "The broker refuses what {Position} needs, alone in its transaction: it is denied ({Why})")]
     public static partial void RecordRefused(ILogger logger, string position, string why);
 
-    [LoggerMessage(EventIds.BatchHalved, LogLevel.Information, "{Thread}: the broker refused a record ({Why}); looking for it with at most {Records} records a transaction")]
+    [LoggerMessage(EventIds.BatchHalved, LogLevel.Information, "{Thread}: the broker refused a record ({Why}); looking for it with at most {Records} steps a transaction")]
     public static partial void BatchHalved(ILogger logger, string thread, string why, int records);
 
     [LoggerMessage(EventIds.BrokerUnreachable, LogLevel.Warning, "Broker: {Why}; trying again")]

@@ -14,8 +14,23 @@ internal sealed partial class StreamThread
     // Captured when the transaction begins, never fetched later: metadata of the moment of commit would let a thread that has lost its partition commit.
     private IConsumerGroupMetadata? _group;
 
-    // While a refused record is looked for: most ingress records a transaction. Grows back as transactions commit.
-    private int _recordsMax = int.MaxValue;
+    // Steps of the open transaction: records, statements, and ends of holds. While a refused one is looked for, at most so many a transaction; grows back as they commit.
+    private int _steps;
+    private int _stepsMax = int.MaxValue;
+    private TransactionStep _lastStep;
+
+    private enum StepKind : byte { Record, Statement, End }
+
+    /// <summary>What a transaction did last: what was refused, where it did nothing else.</summary>
+    private readonly record struct TransactionStep(TaskRunner Runner, StepKind Kind, long Offset, string HoldId)
+    {
+        public override string ToString() => Kind switch
+        {
+            StepKind.Record => $"{Runner.Ingress.Topic}-{Runner.Ingress.Partition.Value}-{Offset}",
+            StepKind.Statement => $"{Runner.Approvals.Topic}-{Runner.Approvals.Partition.Value}-{Offset}",
+            _ => HoldId + "/end",
+        };
+    }
 
     private void EnsureTransaction()
     {
@@ -25,6 +40,7 @@ internal sealed partial class StreamThread
         _open = true;
         _openedAt = _time.GetTimestamp();
         _transactionRecords = 0;
+        _steps = 0;
     }
 
     private TimeSpan Remaining()
@@ -35,7 +51,8 @@ internal sealed partial class StreamThread
 
     private bool CommitIsDue() =>
         _open
-        && (_transactionRecords >= Math.Min(_options.CommitRecords, _recordsMax)
+        && (_transactionRecords >= _options.CommitRecords
+            || _steps >= _stepsMax
             || _producer!.PendingBytes >= (long)_options.CommitMebibytes << 20
             || _time.GetElapsedTime(_openedAt) >= _options.CommitInterval);
 
@@ -44,6 +61,7 @@ internal sealed partial class StreamThread
         if (!_open) { return TransactionOutcome.Committed; }
         _open = false;
         long start = _time.GetTimestamp();
+        long sentMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var offsets = new List<TopicPartitionOffset>();
         foreach (TaskRunner runner in _tasks.Values)
         {
@@ -65,7 +83,7 @@ internal sealed partial class StreamThread
         switch (outcome)
         {
             case TransactionOutcome.Committed:
-                AfterCommit(start);
+                AfterCommit(start, sentMs);
                 break;
             case TransactionOutcome.Unknown:
                 AfterUnknown();
@@ -88,7 +106,7 @@ internal sealed partial class StreamThread
         else { RollBack(); }
     }
 
-    private void AfterCommit(long start)
+    private void AfterCommit(long start, long sentMs)
     {
         foreach (TaskRunner runner in _tasks.Values)
         {
@@ -97,71 +115,72 @@ internal sealed partial class StreamThread
             runner.Gauges.NextOffset = runner.Task.CommittedIngress;
             runner.Gauges.OpenHolds = runner.Task.OpenHolds;
             runner.Gauges.EndOffset = Math.Max(runner.Gauges.EndOffset, EndOffset(runner));
+            runner.Backoff = TimeSpan.Zero;
+            if (!_clients.Embedded && runner.Task.HeadAt is { } head) { _clock.Measured(sentMs, head.AppendedMs); }
         }
 
         _observer.Committed();
         _metrics.Committed(_time.GetElapsedTime(start));
         _metrics.AddEvent("commits");
-        if (_recordsMax != int.MaxValue) { _recordsMax = _recordsMax > _options.CommitRecords ? int.MaxValue : _recordsMax * 2; }
+        if (_stepsMax != int.MaxValue) { _stepsMax = _stepsMax > _options.CommitRecords ? int.MaxValue : _stepsMax * 2; }
         _backoff = TimeSpan.Zero;
         _health.Good("broker");
     }
 
-    /// <summary>Certainly not visible: the tasks drop it and read its records again, fewer at a time where the broker refused one for what it is.</summary>
+    /// <summary>Certainly not visible: the tasks drop it and do its steps again, fewer at a time where the broker refused a record for what it is.</summary>
     private void AfterAbort(TransactionOutcome outcome)
     {
         _metrics.AddEvent("aborts");
         string why = _producer!.LastError;
-        TaskRunner? alone = _transactionRecords <= 1 ? TouchedAlone() : null;
-        long first = alone?.Task.CommittedIngress ?? -1;
-        long next = alone?.Task.NextIngress ?? -1;
         RollBack();
-        if (outcome != TransactionOutcome.Refused)
+        if (outcome != TransactionOutcome.Refused || _steps == 0)
         {
             StreamLog.Aborted(_logger, _id, why);
             Backoff(why);
             return;
         }
 
-        if (_transactionRecords == 1 && alone is not null && next > first)
+        if (_steps > 1)
         {
-            // Only a record that is refused alone in its transaction is denied as refused.
-            alone.Task.Refuse(next - 1);
-            StreamLog.RecordRefused(_logger, $"{alone.Ingress.Topic}-{alone.Ingress.Partition.Value}-{next - 1}", why);
+            _stepsMax = Math.Max(1, _steps / 2);
+            StreamLog.BatchHalved(_logger, _id, why, _stepsMax);
+            return;
+        }
+
+        // Only what is refused alone in its transaction is denied as refused.
+        TransactionStep step = _lastStep;
+        bool denies = step.Kind switch
+        {
+            StepKind.Record => step.Runner.Task.Refuse(step.Offset),
+            StepKind.Statement => step.Runner.Task.RefuseStatement(step.Offset),
+            _ => step.Runner.Task.RefuseEnd(step.HoldId),
+        };
+        if (denies)
+        {
+            StreamLog.RecordRefused(_logger, step.ToString(), why);
             _metrics.AddEvent("records_refused");
             return;
         }
 
-        if (_transactionRecords == 0)
-        {
-            Backoff(why);
-            return;
-        }
-
-        _recordsMax = Math.Max(1, _transactionRecords / 2);
-        StreamLog.BatchHalved(_logger, _id, why, _recordsMax);
-    }
-
-    private TaskRunner? TouchedAlone()
-    {
-        TaskRunner? found = null;
-        foreach (TaskRunner runner in _tasks.Values)
-        {
-            if (!runner.Task.Touched) { continue; }
-            if (found is not null) { return null; }
-            found = runner;
-        }
-
-        return found;
+        // The denial itself is refused: its topic is set up so that the original does not fit, and that is no verdict.
+        BackOff(step.Runner, $"{step.Runner.Task.Binding.Document.Topics.Rejected} or a topic of the task's own refuses what {step} needs ({why}): raise its max.message.bytes (`policystreams topics plan` says to what)");
     }
 
     /// <summary>The outcome is not known, or the producer cannot go on: it is made anew under its id, which ends what it left open, and the tasks restore.</summary>
     private void AfterUnknown()
     {
-        StreamLog.ProducerRebuilt(_logger, _id, _producer!.LastError);
+        string why = _producer!.LastError;
+        _observer.RolledBack();
+        if (_stopping.IsCancellationRequested)
+        {
+            // Whoever takes the slot next ends it, or the broker does once its transaction timeout is over.
+            StreamLog.LeftOpen(_logger, _id, why);
+            return;
+        }
+
+        StreamLog.ProducerRebuilt(_logger, _id, why);
         _metrics.AddEvent("producer_rebuilds");
         _producer.Dispose();
-        _observer.RolledBack();
         OpenProducer();
         _context.Sink = _producer;
         foreach (TaskRunner runner in _tasks.Values)
@@ -178,10 +197,10 @@ internal sealed partial class StreamThread
             if (!runner.Task.Touched) { continue; }
             runner.Task.Rollback();
             runner.ExpiryMs = -1;
-            if (runner.Phase is TaskPhase.Running or TaskPhase.Waiting)
+            if (runner.Phase is TaskPhase.Running or TaskPhase.Waiting or TaskPhase.Full or TaskPhase.BackingOff)
             {
                 Seek(runner);
-                _assigned.Seek(new TopicPartitionOffset(runner.Approvals, runner.Task.NextApprovals));
+                SeekApprovals(runner);
             }
         }
     }
@@ -189,9 +208,9 @@ internal sealed partial class StreamThread
     /// <summary>Infrastructure is a pause: nothing is read for a while that grows, and health says why.</summary>
     private void Backoff(string why)
     {
-        _backoff = _backoff == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromTicks(Math.Min(2 * _backoff.Ticks, TimeSpan.FromSeconds(10).Ticks));
+        _backoff = _backoff == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromTicks(Math.Min(2 * _backoff.Ticks, BackoffMax.Ticks));
         _health.Bad("broker", why.Length > 0 ? why : "a transaction was aborted");
-        _pausedUntil = _time.GetTimestamp() + (long)(_backoff.TotalSeconds * _time.TimestampFrequency);
+        _pausedUntil = After(_backoff);
         foreach (TaskRunner runner in _tasks.Values)
         {
             if (runner.Phase == TaskPhase.Running) { _consumer.Pause([runner.Ingress]); }
@@ -210,6 +229,20 @@ internal sealed partial class StreamThread
 
         return false;
     }
+
+    /// <summary>The same for one task; the others of the thread go on.</summary>
+    private void BackOff(TaskRunner runner, string why)
+    {
+        runner.Backoff = runner.Backoff == TimeSpan.Zero ? TimeSpan.FromSeconds(1) : TimeSpan.FromTicks(Math.Min(2 * runner.Backoff.Ticks, BackoffMax.Ticks));
+        runner.BackoffUntil = After(runner.Backoff);
+        runner.Phase = TaskPhase.BackingOff;
+        runner.Gauges.Running = false;
+        _consumer.Pause([runner.Ingress]);
+        _assigned.Pause([runner.Approvals]);
+        if (_health.Bad(runner.Component, why)) { StreamLog.TaskWaits(_logger, runner.ToString(), why); }
+    }
+
+    private long After(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
 
     private long EndOffset(TaskRunner runner)
     {

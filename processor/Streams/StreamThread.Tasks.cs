@@ -1,16 +1,17 @@
+using System.Globalization;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using PolicyStreams.Processor.Tasks;
 using PolicyStreams.Rules;
 
 namespace PolicyStreams.Processor.Streams;
 
-/// <summary>The group's callbacks, restore, approvals, and the clock.</summary>
-internal sealed partial class StreamThread
+/// <summary>The group's callbacks, and restore.</summary>
+internal sealed partial class StreamThread : IGroupListener
 {
     private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
-    private const int EndsAtATime = 200;
+    private static readonly TimeSpan TellAfter = TimeSpan.FromSeconds(5);
+    private const int ParsedAtATime = 2000;
 
     private readonly Dictionary<TopicPartition, TaskRestore> _restoring = [];
     private readonly Dictionary<TopicPartition, TaskRunner> _approvals = [];
@@ -20,7 +21,7 @@ internal sealed partial class StreamThread
     // True while the assigned consumer has work: then the group's consumer is not waited for.
     private bool _assignedBusy;
 
-    private IEnumerable<TopicPartitionOffset> OnAssigned(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartition> partitions)
+    IEnumerable<TopicPartitionOffset> IGroupListener.Assigned(IReadOnlyList<TopicPartition> partitions)
     {
         StreamLog.Assigned(_logger, _id, string.Join(", ", partitions.Select(Name)));
         foreach (TopicPartition partition in partitions)
@@ -36,14 +37,14 @@ internal sealed partial class StreamThread
         return partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning));
     }
 
-    private void OnRevoked(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions)
+    void IGroupListener.Revoked(IReadOnlyList<TopicPartitionOffset> partitions)
     {
         // Ends the transaction inside the callback: after it, the partition may be another's.
-        if (_open && partitions.Exists(p => _tasks.TryGetValue(p.TopicPartition, out TaskRunner? runner) && runner.Task.Touched)) { CommitTransaction(); }
+        if (_open && partitions.Any(p => _tasks.TryGetValue(p.TopicPartition, out TaskRunner? runner) && runner.Task.Touched)) { CommitTransaction(); }
         Forget(partitions.Select(p => p.TopicPartition), "");
     }
 
-    private void OnLost(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions)
+    void IGroupListener.Lost(IReadOnlyList<TopicPartitionOffset> partitions)
     {
         // The lost tasks go first: what is dropped with them must not be read again here.
         Forget(partitions.Select(p => p.TopicPartition), " (lost)");
@@ -74,14 +75,18 @@ internal sealed partial class StreamThread
 
     private void EndAssigned(TaskRunner runner)
     {
-        if (runner.Restore is { } restore)
-        {
-            Unassign(restore.State);
-            Unassign(restore.Held);
-            runner.Restore = null;
-        }
-
+        EndRestore(runner);
         if (_approvals.Remove(runner.Approvals)) { _assigned.IncrementalUnassign([runner.Approvals]); }
+    }
+
+    private void EndRestore(TaskRunner runner)
+    {
+        runner.Gauges.RestoreLeft = 0;
+        if (runner.Restore is not { } restore) { return; }
+        Unassign(restore.State);
+        Unassign(restore.Held);
+        restore.Release();
+        runner.Restore = null;
     }
 
     private void Unassign(TopicPartition partition)
@@ -93,7 +98,7 @@ internal sealed partial class StreamThread
     private void PauseNew()
     {
         if (_toPause.Count == 0) { return; }
-        _consumer.Pause(_toPause.Where(_tasks.ContainsKey));
+        _consumer.Pause(_toPause.Where(partition => _tasks.TryGetValue(partition, out TaskRunner? runner) && runner.Phase != TaskPhase.Running));
         _toPause.Clear();
     }
 
@@ -103,18 +108,26 @@ internal sealed partial class StreamThread
         runner.Gauges.Running = false;
         runner.ExpiryMs = -1;
         runner.Lookup = null;
-        runner.Restore = new TaskRestore(runner, runner.Task.Binding.Document.Topics) { StartedAt = _time.GetTimestamp() };
+        runner.ApprovalsAfter = 0;
+        long now = _time.GetTimestamp();
+        runner.Restore = new TaskRestore(runner, runner.Task.Binding.Document.Topics, _restoreBudget) { StartedAt = now, ToldAt = now };
         _health.Bad(runner.Component, "restoring");
     }
 
     private void RestoreAnew(TaskRunner runner)
     {
         EndAssigned(runner);
-        CompiledBinding binding = runner.Task.Binding;
-        runner.Task.Dispose();
-        runner.Task = new StreamTask(_context, binding, runner.Ingress.Partition.Value, runner.Task.TopicId);
+        MakeTask(runner, runner.Task.TopicId);
         BeginRestore(runner);
         _consumer.Pause([runner.Ingress]);
+    }
+
+    /// <summary>A task begins with nothing: whatever the one before had in memory is gone.</summary>
+    private void MakeTask(TaskRunner runner, string topicId)
+    {
+        CompiledBinding binding = runner.Task.Binding;
+        runner.Task.Dispose();
+        runner.Task = new StreamTask(_context, binding, runner.Ingress.Partition.Value, topicId);
     }
 
     private void Restore()
@@ -125,13 +138,25 @@ internal sealed partial class StreamThread
             try
             {
                 Advance(runner, restore);
+                Tell(runner, restore);
             }
             catch (KafkaException e) when (!e.Error.IsFatal)
             {
-                restore.NotBefore = _time.GetTimestamp() + (long)(RetryAfter.TotalSeconds * _time.TimestampFrequency);
+                restore.Ends = null;
+                restore.NotBefore = After(RetryAfter);
                 if (_health.Bad(runner.Component, "restore waits for the broker: " + e.Error.Reason)) { StreamLog.TaskWaits(_logger, runner.ToString(), e.Error.Reason); }
             }
         }
+    }
+
+    private void Tell(TaskRunner runner, TaskRestore restore)
+    {
+        if (runner.Phase != TaskPhase.Restoring || restore.At == TaskRestore.Step.Committed) { return; }
+        runner.Gauges.RestoreLeft = restore.Left;
+        if (_time.GetElapsedTime(restore.ToldAt) < TellAfter) { return; }
+        restore.ToldAt = _time.GetTimestamp();
+        StreamLog.Restoring(_logger, runner.ToString(), restore.RecordsRead, restore.Left, (long)_time.GetElapsedTime(restore.StartedAt).TotalMilliseconds);
+        _health.Bad(runner.Component, string.Create(CultureInfo.InvariantCulture, $"restoring: {restore.Left} offsets of {restore.State.Topic} and {restore.Held.Topic} to go"));
     }
 
     private void Advance(TaskRunner runner, TaskRestore restore)
@@ -154,11 +179,10 @@ internal sealed partial class StreamThread
                 break;
 
             case TaskRestore.Step.Ends:
-                restore.Ends ??= EndOffsets(restore);
+                restore.Ends ??= _clients.EndOffsetsAsync(_assigned, restore.State, restore.Held);
                 if (!restore.Ends.IsCompleted) { break; }
-                Task<(long State, long Held)> ends = restore.Ends;
+                (restore.StateEnd, restore.HeldEnd) = restore.Ends.GetAwaiter().GetResult();
                 restore.Ends = null;
-                (restore.StateEnd, restore.HeldEnd) = ends.GetAwaiter().GetResult();
                 restore.StateRead = restore.StateEnd == 0;
                 restore.HeldRead = restore.HeldEnd == 0;
                 restore.At = TaskRestore.Step.Reading;
@@ -171,16 +195,27 @@ internal sealed partial class StreamThread
                 break;
 
             case TaskRestore.Step.Reading when restore.StateRead && restore.HeldRead:
-                Finish(runner, restore);
+                // The topic's id is part of the task: made anew with it, before it takes its holds.
+                MakeTask(runner, _topicIds.GetValueOrDefault(runner.Ingress.Topic, ""));
+                restore.At = TaskRestore.Step.Parsing;
+                bool all = restore.Parse(ParsedAtATime);
+                if (!all && restore.NeedsSecondPass)
+                {
+                    restore.StateRead = false;
+                    _assigned.Seek(new TopicPartitionOffset(restore.State, restore.SecondPassFrom));
+                }
+
+                break;
+
+            case TaskRestore.Step.Parsing:
+                if (restore.Parse(ParsedAtATime)) { Finish(runner, restore); }
+                else if (restore.StateRead && restore.NeedsSecondPass) { StopTask(runner, $"a hold on {restore.State.Topic} was there at the first reading and is not at the second: somebody else writes or deletes there"); }
                 break;
         }
     }
 
     private void Finish(TaskRunner runner, TaskRestore restore)
     {
-        // The id is part of the task: made anew with it, before it takes its holds.
-        runner.Task.Dispose();
-        runner.Task = new StreamTask(_context, runner.Task.Binding, runner.Ingress.Partition.Value, _topicIds.GetValueOrDefault(runner.Ingress.Topic, ""));
         string? quarrel = restore.Finish(_options.Group, runner.Task.TopicId, _options.AdoptOffsets, !_clients.Embedded, out bool adopted);
         if (quarrel is not null)
         {
@@ -204,22 +239,24 @@ internal sealed partial class StreamThread
         _approvals[runner.Approvals] = runner;
         _assigned.IncrementalAssign([new TopicPartitionOffset(runner.Approvals, runner.Task.NextApprovals)]);
         runner.ApprovalsSeen = runner.Task.NextApprovals;
-        Unassign(restore.State);
-        Unassign(restore.Held);
-        runner.Restore = null;
+        long records = restore.RecordsRead;
+        EndRestore(runner);
         runner.Phase = TaskPhase.Running;
         runner.Gauges.Running = true;
         runner.Gauges.NextOffset = runner.Task.NextIngress;
         runner.Gauges.OpenHolds = runner.Task.OpenHolds;
-        Seek(runner);
-        if (_pausedUntil == 0) { _consumer.Resume([runner.Ingress]); }
+        Resume(runner);
+        if (runner.Phase != TaskPhase.Running) { return; }
         _health.Good(runner.Component);
+        TimeSpan took = _time.GetElapsedTime(restore.StartedAt);
         _metrics.AddEvent("restores");
-        StreamLog.Restored(_logger, runner.ToString(), (long)_time.GetElapsedTime(restore.StartedAt).TotalMilliseconds, runner.Task.OpenHolds, restore.RecordsRead, runner.Task.NextIngress);
+        _metrics.Restored(took);
+        StreamLog.Restored(_logger, runner.ToString(), (long)took.TotalMilliseconds, runner.Task.OpenHolds, records, runner.Task.NextIngress);
     }
 
     private void StopTask(TaskRunner runner, string why)
     {
+        if (runner.Phase == TaskPhase.Stopped) { return; }
         EndAssigned(runner);
         runner.Phase = TaskPhase.Stopped;
         runner.Gauges.Running = false;
@@ -227,69 +264,6 @@ internal sealed partial class StreamThread
         _health.Bad(runner.Component, why);
         _metrics.AddEvent("alarms");
         StreamLog.TaskStopped(_logger, runner.ToString(), why);
-    }
-
-    /// <summary>End offsets with open transactions counted in: what a read-committed reader must have passed before it has seen everything.</summary>
-    private async Task<(long State, long Held)> EndOffsets(TaskRestore restore)
-    {
-        if (_clients.Embedded)
-        {
-            return (_assigned.QueryWatermarkOffsets(restore.State, QueryTimeout).High.Value, _assigned.QueryWatermarkOffsets(restore.Held, QueryTimeout).High.Value);
-        }
-
-        using IAdminClient admin = new DependentAdminClientBuilder(_assigned.Handle).Build();
-        ListOffsetsResult result = await admin.ListOffsetsAsync(
-            [new() { TopicPartition = restore.State, OffsetSpec = OffsetSpec.Latest() }, new() { TopicPartition = restore.Held, OffsetSpec = OffsetSpec.Latest() }],
-            new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = QueryTimeout }).ConfigureAwait(false);
-        long state = -1, held = -1;
-        foreach (ListOffsetsResultInfo info in result.ResultInfos)
-        {
-            TopicPartitionOffsetError offset = info.TopicPartitionOffsetError;
-            if (offset.Error.IsError) { throw new KafkaException(offset.Error); }
-            if (offset.TopicPartition == restore.State) { state = offset.Offset.Value; }
-            else { held = offset.Offset.Value; }
-        }
-
-        return (state, held);
-    }
-
-    private void LearnTopicId(string topic)
-    {
-        if (_clients.Embedded) { return; }
-        using IAdminClient admin = new DependentAdminClientBuilder(_assigned.Handle).Build();
-        Task<DescribeTopicsResult> described = admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { RequestTimeout = QueryTimeout });
-        TopicDescription description = described.WaitAsync(_stopping).GetAwaiter().GetResult().TopicDescriptions[0];
-        if (description.Error.IsError) { throw new KafkaException(description.Error); }
-        _topicIds[topic] = description.TopicId.ToString();
-    }
-
-    /// <summary>Restores' and approvals' records, as many as are there.</summary>
-    private void PollAssigned()
-    {
-        _assignedBusy = false;
-        if (_restoring.Count == 0 && _approvals.Count == 0) { return; }
-        for (int i = 0; i < PollRecordsMax; i++)
-        {
-            ConsumeResult<byte[]?, byte[]?>? result;
-            try
-            {
-                result = _assigned.Consume(TimeSpan.Zero);
-            }
-            catch (ConsumeException e) when (!e.Error.IsFatal)
-            {
-                if (_approvals.TryGetValue(e.ConsumerRecord.TopicPartition, out TaskRunner? broken) && e.Error.Code is ErrorCode.Local_AutoOffsetReset)
-                {
-                    StopTask(broken, "its next statement is not on the approvals topic any more: the topic was truncated or made anew");
-                }
-
-                continue;
-            }
-
-            if (result is null) { return; }
-            _assignedBusy = true;
-            if (_restoring.TryGetValue(result.TopicPartition, out TaskRestore? restore)) { Take(restore, result); }
-            else if (_approvals.TryGetValue(result.TopicPartition, out TaskRunner? runner)) { Take(runner, result); }
-        }
     }
 
     private void Take(TaskRestore restore, ConsumeResult<byte[]?, byte[]?> result)
@@ -313,93 +287,13 @@ internal sealed partial class StreamThread
         }
     }
 
-    private void Take(TaskRunner runner, ConsumeResult<byte[]?, byte[]?> result)
+    /// <summary>The task takes records again, from its next one: the client drops what it had fetched before. A partition that cannot be moved is restored.</summary>
+    private void Resume(TaskRunner runner)
     {
-        if (runner.Phase == TaskPhase.Stopped) { return; }
-        if (result.IsPartitionEOF)
-        {
-            runner.ApprovalsSeen = Math.Max(runner.ApprovalsSeen, result.Offset.Value);
-            return;
-        }
-
-        EnsureTransaction();
-        runner.Task.Statement(result.Offset.Value, result.Message.Timestamp.UnixTimestampMs, result.Message.Key, result.Message.Value);
-        runner.ApprovalsSeen = Math.Max(runner.ApprovalsSeen, result.Offset.Value + 1);
+        Seek(runner);
+        if (runner.Phase == TaskPhase.Running && _pausedUntil == 0) { _consumer.Resume([runner.Ingress]); }
     }
 
-    /// <summary>Ends holds: those that are met or rejected at once, those past their time once approvals are consumed to an end fetched after it.</summary>
-    private void Punctuate()
-    {
-        if (BackingOff()) { return; }
-        foreach (TaskRunner runner in _tasks.Values)
-        {
-            if (runner.Phase is not (TaskPhase.Running or TaskPhase.Waiting)) { continue; }
-            StreamTask task = runner.Task;
-            if (runner.ExpiryMs < 0 && task.NextExpiryMs is { } expires)
-            {
-                long nowMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
-                if (expires <= nowMs) { FetchFence(runner, nowMs); }
-            }
-
-            bool due = runner.ExpiryMs >= 0 && runner.ApprovalsSeen >= runner.ExpiryFence;
-            if (!due && !task.HasEnding) { continue; }
-            EnsureTransaction();
-            _assignedBusy |= task.EndHolds(due ? runner.ExpiryMs : 0, EndsAtATime) == EndsAtATime;
-            if (due && !task.HasEnding) { runner.ExpiryMs = -1; }
-            if (task.ReleaseNeeds is { } needed && runner.Lookup is null) { runner.Lookup = _policies.ResolveAsync(task.Binding, needed, _stopping); }
-        }
-    }
-
-    private void FetchFence(TaskRunner runner, long nowMs)
-    {
-        try
-        {
-            runner.ExpiryFence = _assigned.QueryWatermarkOffsets(runner.Approvals, QueryTimeout).High.Value;
-            runner.ExpiryMs = nowMs;
-        }
-        catch (KafkaException e)
-        {
-            _health.Bad("broker", e.Error.Reason);
-        }
-    }
-
-    /// <summary>A task whose next record names an unknown schema waits, and the others go on.</summary>
-    private void Wait(TaskRunner runner)
-    {
-        runner.Phase = TaskPhase.Waiting;
-        _consumer.Pause([runner.Ingress]);
-        runner.LookupBackoff = TimeSpan.FromMilliseconds(100);
-        runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.Needed, _stopping);
-    }
-
-    private void Lookups()
-    {
-        foreach (TaskRunner runner in _tasks.Values)
-        {
-            if (runner.Phase == TaskPhase.Waiting && runner.Lookup is null && _time.GetTimestamp() >= runner.LookupAfter)
-            {
-                runner.Lookup = _policies.ResolveAsync(runner.Task.Binding, runner.Task.Needed, _stopping);
-            }
-
-            if (runner.Lookup is not { IsCompleted: true } lookup) { continue; }
-            runner.Lookup = null;
-            if (lookup.GetAwaiter().GetResult() is { } why)
-            {
-                if (_health.Bad(runner.Component, "waits for the schema registry: " + why)) { StreamLog.TaskWaits(_logger, runner.ToString(), why); }
-                runner.LookupAfter = _time.GetTimestamp() + (long)(runner.LookupBackoff.TotalSeconds * _time.TimestampFrequency);
-                runner.LookupBackoff = TimeSpan.FromTicks(Math.Min(Math.Max(2 * runner.LookupBackoff.Ticks, TimeSpan.TicksPerMillisecond * 100), TimeSpan.FromSeconds(5).Ticks));
-                continue;
-            }
-
-            _health.Good(runner.Component);
-            if (runner.Phase != TaskPhase.Waiting) { continue; }
-            runner.Phase = TaskPhase.Running;
-            Seek(runner);
-            if (_pausedUntil == 0) { _consumer.Resume([runner.Ingress]); }
-        }
-    }
-
-    /// <summary>The next record that comes is the task's next one: the client drops what it had fetched before. A partition that cannot be moved is restored.</summary>
     private void Seek(TaskRunner runner)
     {
         try

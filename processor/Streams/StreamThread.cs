@@ -17,12 +17,13 @@ namespace PolicyStreams.Processor.Streams;
 internal sealed partial class StreamThread : IDisposable
 {
     private static readonly TimeSpan PollIdle = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
     private const int PollRecordsMax = 2000;
 
     private readonly string _id;
     private readonly ProcessorOptions _options;
-    private readonly KafkaClients _clients;
+    private readonly IStreamClients _clients;
     private readonly PolicyStore _policies;
     private readonly TaskKeys _keys;
     private readonly Health _health;
@@ -33,6 +34,8 @@ internal sealed partial class StreamThread : IDisposable
     private readonly Dictionary<TopicPartition, TaskRunner> _tasks = [];
     private readonly TaskObserver _observer;
     private readonly RecordHeaders _headers = new();
+    private readonly BrokerClock _clock;
+    private readonly RestoreBudget _restoreBudget = new(256L << 20);
 
     private IConsumer<byte[]?, byte[]?> _consumer = null!;
     private IConsumer<byte[]?, byte[]?> _assigned = null!;
@@ -43,11 +46,10 @@ internal sealed partial class StreamThread : IDisposable
     private long _pausedUntil;
     private TimeSpan _backoff;
 
-    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping)
+    public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping, IStreamClients? clients = null)
     {
         _id = id;
         _options = options;
-        _clients = new KafkaClients(options);
         _policies = policies;
         _keys = keys;
         _health = health;
@@ -55,7 +57,9 @@ internal sealed partial class StreamThread : IDisposable
         _time = time;
         _logger = logger;
         _stopping = stopping;
+        _clients = clients ?? new StreamClients(id, options, what => StreamLog.Client(logger, what), stopping);
         _observer = new TaskObserver(metrics, logger, id);
+        _clock = new BrokerClock(time);
     }
 
     private string Component => "thread " + _id;
@@ -104,22 +108,15 @@ internal sealed partial class StreamThread : IDisposable
         StreamLog.ThreadFailed(_logger, _id, why);
     }
 
-    private void Open()
+    /// <summary>Makes the clients and joins the group. For <see cref="Run"/>, and for tests that take the steps themselves.</summary>
+    internal void Open()
     {
         _snapshot = _policies.Current ?? throw new InvalidOperationException("No policy is in force.");
-        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(_clients.GroupConsumer(_id))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetPartitionsAssignedHandler(OnAssigned)
-            .SetPartitionsRevokedHandler(OnRevoked)
-            .SetPartitionsLostHandler(OnLost)
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
-        _assigned = Assigned("tasks");
-        _heldReader = new HeldReader(() => Assigned("held"), _time);
+        _consumer = _clients.Group(this);
+        _assigned = _clients.Assigned("tasks", this);
+        _heldReader = new HeldReader(use => _clients.Assigned(use, this), _time);
         OpenProducer();
-        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id);
+        _context = new TaskContext(_producer!, _heldReader, _time, _keys, _observer, _options.Group, _id, new TaskLimits(_options.HoldsMax, TaskLimits.Default.ViewBytesMax));
         Subscribe();
     }
 
@@ -127,13 +124,21 @@ internal sealed partial class StreamThread : IDisposable
     {
         foreach (TaskRunner runner in _tasks.Values) { Drop(runner); }
         _tasks.Clear();
+        _restoring.Clear();
+        _approvals.Clear();
+        _toPause.Clear();
         _open = false;
+        _pausedUntil = 0;
         _producer?.Dispose();
         _producer = null;
         _heldReader?.Dispose();
+        _heldReader = null!;
         _assigned?.Dispose();
+        _assigned = null!;
         _consumer?.Dispose();
+        _consumer = null!;
         _context?.Dispose();
+        _context = null!;
     }
 
     /// <summary>Stops cleanly: commits what is open, leaves the group's offsets where they are.</summary>
@@ -143,19 +148,9 @@ internal sealed partial class StreamThread : IDisposable
         _consumer.Close();
     }
 
-    private IConsumer<byte[]?, byte[]?> Assigned(string use) =>
-        new ConsumerBuilder<byte[]?, byte[]?>(_clients.AssignedConsumer(_id, use))
-            .SetKeyDeserializer(Deserializers.ByteArray!)
-            .SetValueDeserializer(Deserializers.ByteArray!)
-            .SetErrorHandler((_, error) => OnClientError(error))
-            .SetLogHandler((_, message) => OnClientLog(message))
-            .Build();
-
     private void OpenProducer()
     {
-        _producer = _clients.Embedded
-            ? new AtLeastOnceProducer(_clients.Producer(_id), _id, offsets => _consumer.Commit(offsets))
-            : new TransactionalProducer(_clients.Producer(_id), what => StreamLog.Client(_logger, what));
+        _producer = _clients.Producer(_consumer);
 
         // Fences whoever held the slot before, and ends what it left open.
         while (true)
@@ -182,7 +177,8 @@ internal sealed partial class StreamThread : IDisposable
 
     private void Subscribe() => _consumer.Subscribe(_snapshot.ByIngressTopic.Keys.Order(StringComparer.Ordinal));
 
-    private void Step()
+    /// <summary>One turn of the thread.</summary>
+    internal void Step()
     {
         UsePolicies();
         Poll();
@@ -190,6 +186,8 @@ internal sealed partial class StreamThread : IDisposable
         PollAssigned();
         Punctuate();
         Lookups();
+        ResumeTasks();
+        WatchTopics();
         if (CommitIsDue()) { CommitTransaction(); }
         _producer!.Poll();
     }
@@ -259,11 +257,21 @@ internal sealed partial class StreamThread : IDisposable
         {
             case TaskStep.Done:
                 _transactionRecords++;
+                Did(runner, StepKind.Record, result.Offset.Value, "");
                 break;
             case TaskStep.NeedsSchema:
                 Wait(runner);
                 break;
+            case TaskStep.Full:
+                WaitForRoom(runner);
+                break;
         }
+    }
+
+    private void Did(TaskRunner runner, StepKind kind, long offset, string holdId)
+    {
+        _steps++;
+        _lastStep = new TransactionStep(runner, kind, offset, holdId);
     }
 
     private void OnConsumeError(ConsumeException e)
@@ -272,7 +280,17 @@ internal sealed partial class StreamThread : IDisposable
         if (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_NoOffset
             && _tasks.TryGetValue(e.ConsumerRecord.TopicPartition, out TaskRunner? runner))
         {
-            if (runner.Phase == TaskPhase.Running) { StopTask(runner, "its next record is not there any more: the topic was truncated, or records were deleted before they were read"); }
+            if (runner.Phase is not (TaskPhase.Restoring or TaskPhase.Stopped))
+            {
+                StopTask(runner, "its next record is not there any more: the topic was truncated or made anew, or records were deleted before they were read. `--adopt-offsets` goes on from where the topic begins and records it");
+            }
+
+            return;
+        }
+
+        if (e.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
+        {
+            LookAtTopicsSoon();
             return;
         }
 
@@ -280,12 +298,12 @@ internal sealed partial class StreamThread : IDisposable
         if (_health.Bad("broker", e.Error.Reason)) { StreamLog.BrokerUnreachable(_logger, e.Error.Reason); }
     }
 
-    private void OnClientError(Error error)
+    void IGroupListener.ClientError(Error error)
     {
         if (error.Code is ErrorCode.Local_AllBrokersDown && _health.Bad("broker", error.Reason)) { StreamLog.BrokerUnreachable(_logger, error.Reason); }
     }
 
-    private void OnClientLog(LogMessage message)
+    void IGroupListener.ClientLog(LogMessage message)
     {
         if (message.Level <= SyslogLevel.Error && message.Facility != "FAIL") { StreamLog.Client(_logger, $"{message.Facility}: {message.Message}"); }
     }

@@ -15,6 +15,12 @@ internal enum TaskPhase
     /// <summary>Paused until the registry answers.</summary>
     Waiting,
 
+    /// <summary>Paused until holds have ended: as many are open as memory allows.</summary>
+    Full,
+
+    /// <summary>Paused for a while that grows: the broker refuses what the task must write.</summary>
+    BackingOff,
+
     /// <summary>Paused for good: an operator must act. The partition stays assigned, so that nobody else runs into the same.</summary>
     Stopped,
 }
@@ -41,6 +47,14 @@ internal sealed class TaskRunner(TopicPartition ingress, StreamTask task, TaskGa
 
     public long LookupAfter { get; set; }
 
+    /// <summary>How long the task backed off last, and until when it does.</summary>
+    public TimeSpan Backoff { get; set; }
+
+    public long BackoffUntil { get; set; }
+
+    /// <summary>Not before this timestamp are statements read again, after one could not be judged; 0 where they are read.</summary>
+    public long ApprovalsAfter { get; set; }
+
     /// <summary>Expiry: the instant whose holds expire, and the end of approvals that must have been consumed first. -1 where nothing is due.</summary>
     public long ExpiryMs { get; set; } = -1;
 
@@ -48,6 +62,9 @@ internal sealed class TaskRunner(TopicPartition ingress, StreamTask task, TaskGa
 
     /// <summary>Next offset of approvals as far as the reader has come, whether or not a statement was there.</summary>
     public long ApprovalsSeen { get; set; }
+
+    /// <summary>True where holds may end: the task has its state, and nothing that it writes is refused just now.</summary>
+    public bool MayEnd => Phase is TaskPhase.Running or TaskPhase.Waiting or TaskPhase.Full;
 
     public string Component => $"task {Ingress.Topic}-{Ingress.Partition.Value}";
 

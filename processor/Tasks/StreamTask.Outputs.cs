@@ -49,8 +49,9 @@ internal sealed partial class StreamTask
         return input.HasValue ? value : default;
     }
 
-    /// <summary>Writes the original bytes to the rejected topic, with the reasons in headers. Returns the value that was written.</summary>
-    private ReadOnlySpan<byte> SendRejected(in RecordInput input, Verdict verdict, IReadOnlyList<string>? rules = null, IReadOnlyList<string>? reasons = null)
+    /// <summary>Writes the original bytes, sealed where the binding says so, to the rejected topic, with the reasons in headers. Returns the value that was written.</summary>
+    /// <param name="sealedBy">Id of the key that the value is sealed with already, since it could not be opened; empty where it is open.</param>
+    private ReadOnlySpan<byte> SendRejected(in RecordInput input, Verdict verdict, string sealedBy = "")
     {
         TaskContext context = _context;
         RecordHeaders headers = context.Headers;
@@ -58,8 +59,9 @@ internal sealed partial class StreamTask
         CopyByChoice(input.Headers, headers);
         WriteId(input.Offset, "");
         headers.Add(HeaderNames.Decision, context.Key.Written);
-        AddJoined(headers, HeaderNames.Rules, rules ?? verdict.Rules, ",");
-        AddJoined(headers, HeaderNames.Reason, reasons ?? verdict.Reasons, "; ");
+        AddJoined(headers, HeaderNames.Rules, verdict.Rules, ",");
+        AddJoined(headers, HeaderNames.Reason, verdict.Reasons, "; ");
+        ReadOnlySpan<byte> value = Sealed(input, sealedBy, headers);
         context.Sink.Send(new OutputRecord
         {
             Topic = _topics.Rejected,
@@ -67,22 +69,26 @@ internal sealed partial class StreamTask
             HasKey = input.HasKey,
             Key = input.Key,
             HasValue = input.HasValue,
-            Value = input.Value,
+            Value = value,
             TimestampMs = input.TimestampMs,
             Headers = headers,
         });
-        return input.Value;
+        return value;
     }
 
-    /// <summary>Writes the original bytes to the held topic, and the hold with its terms and masked view to the state topic. Returns the value that was written.</summary>
-    private ReadOnlySpan<byte> SendHeld(in RecordInput input, Verdict verdict, long nowMs)
+    /// <summary>
+    /// Writes the original bytes, sealed where the binding says so, to the held topic, and the hold with its terms and masked view to the state topic.
+    /// Returns the value that was written.
+    /// </summary>
+    /// <param name="queue">The open queue of the record's key, which it joins; null for none.</param>
+    /// <param name="behind">Id of the hold that it waits behind; null for none.</param>
+    private ReadOnlySpan<byte> SendHeld(in RecordInput input, Verdict verdict, long nowMs, KeyQueue? queue, out string? behind)
     {
         string id = $"{_topics.Ingress}-{Partition}-{input.Offset}";
         HoldTerms[] terms = [.. verdict.Holds];
-        TimeSpan expires = terms.Min(term => term.Expires);
-        _context.Text.Clear(zero: true);
-        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text, out string? key);
-        byte[] view = _context.Text.Length is 0 or > ViewBytesMax ? "null"u8.ToArray() : _context.Text.Written.ToArray();
+        if (queue is null && input.HasKey && IsKeyScoped(terms)) { queue = new KeyQueue(KeyQueue.KeyOf(input.Key)); }
+        behind = queue?.Last?.State.Id;
+        byte[] view = MaskedView(input, verdict, out string? key);
         string? hmac = _context.HoldHmac?.Compute(id, input.HasKey, input.Key, input.Headers, input.HasValue, input.Value, input.TimestampMs, terms);
         var state = new HoldState
         {
@@ -97,18 +103,39 @@ internal sealed partial class StreamTask
             Key = key,
             Schema = verdict.SchemaId,
             DecidedMs = nowMs,
-            ExpiresMs = nowMs + (long)expires.TotalMilliseconds,
+            ExpiresMs = ExpiryOf(terms, nowMs),
+            Behind = behind,
+            Ordered = queue is not null,
             View = view,
             ViewDigest = HoldState.DigestOf(view),
             Record = hmac,
         };
-        var hold = new TaskHold(input.Offset, state);
-        SendHeldRecord(input, hold, verdict.Rules, verdict.Reasons);
-        PutHold(hold, nowMs);
-        return input.Value;
+        var hold = new TaskHold(input.Offset, _context.Pool.Share(state));
+        ReadOnlySpan<byte> written = SendHeldRecord(input, hold, verdict.Rules, verdict.Reasons);
+        PutHold(hold, queue, nowMs);
+        return written;
     }
 
-    private void SendHeldRecord(in RecordInput input, TaskHold hold, IReadOnlyList<string> rules, IReadOnlyList<string> reasons)
+    private byte[] MaskedView(in RecordInput input, Verdict verdict, out string? key)
+    {
+        _context.Text.Clear(zero: true);
+        _context.Judge.WriteMaskedView(_binding, input, verdict, _context.Text, out key);
+        return _context.Text.Length is 0 or > ViewBytesMax ? "null"u8.ToArray() : _context.Text.Written.ToArray();
+    }
+
+    private static bool IsKeyScoped(HoldTerms[] terms)
+    {
+        for (int i = 0; i < terms.Length; i++)
+        {
+            if (terms[i].Scope == HoldScope.Key) { return true; }
+        }
+
+        return false;
+    }
+
+    private static long? ExpiryOf(HoldTerms[] terms, long nowMs) => terms.Length == 0 ? null : nowMs + (long)terms.Min(term => term.Expires).TotalMilliseconds;
+
+    private ReadOnlySpan<byte> SendHeldRecord(in RecordInput input, TaskHold hold, IReadOnlyList<string> rules, IReadOnlyList<string> reasons)
     {
         TaskContext context = _context;
         RecordHeaders headers = context.Headers;
@@ -120,8 +147,9 @@ internal sealed partial class StreamTask
         AddJoined(headers, HeaderNames.Reason, reasons, "; ");
         if (input.HasKey) { headers.Add(HeaderNames.Key, input.Key); }
         if (!input.HasValue) { headers.Add(HeaderNames.Null, "1"u8); }
-        hold.InTransaction = true;
         if (hold.State.Record is { } hmac) { headers.Add(HeaderNames.Hmac, DigestText.Utf8(hmac)); }
+        ReadOnlySpan<byte> value = Sealed(input, "", headers);
+        hold.HeldAt = new Placement();
         context.Sink.Send(
             new OutputRecord
             {
@@ -130,11 +158,31 @@ internal sealed partial class StreamTask
                 HasKey = true,
                 Key = context.Key.Written,
                 HasValue = true,
-                Value = input.Value,
+                Value = value,
                 TimestampMs = input.TimestampMs,
                 Headers = headers,
             },
-            hold);
+            hold.HeldAt);
+        return value;
+    }
+
+    /// <summary>The value as it goes to held and rejected: sealed where the binding says so, and the header that names the key. A null value stays null.</summary>
+    private ReadOnlySpan<byte> Sealed(in RecordInput input, string sealedBy, RecordHeaders headers)
+    {
+        if (!input.HasValue) { return input.Value; }
+        if (sealedBy.Length > 0)
+        {
+            headers.Add(HeaderNames.Seal, DigestText.Utf8(sealedBy));
+            return input.Value;
+        }
+
+        if (_binding.Document.Seal is not { } key) { return input.Value; }
+        ByteBuffer output = _context.Sealed;
+        output.Clear();
+
+        // The id of the record stands in the key scratch: it is the position that the seal is bound to.
+        headers.Add(HeaderNames.Seal, DigestText.Utf8(_context.Seals.Seal(key, _context.Key.Written, input.Value, output)));
+        return output.Written;
     }
 
     private void CopyByChoice(RecordHeaders from, RecordHeaders to)

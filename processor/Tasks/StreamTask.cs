@@ -23,6 +23,9 @@ internal enum TaskStep
 
     /// <summary>Something it needs cannot be read now. Give it again later.</summary>
     NotNow,
+
+    /// <summary>It would be held, and as many holds are open as memory allows. Give it again once some have ended.</summary>
+    Full,
 }
 
 /// <summary>
@@ -86,6 +89,7 @@ internal sealed partial class StreamTask : IDisposable
     {
         _committed = _now = position;
         _chain.Restore(chain);
+        StartHolds();
         Touched = false;
     }
 
@@ -98,7 +102,13 @@ internal sealed partial class StreamTask : IDisposable
     }
 
     /// <summary>Says that the record at this offset was refused by the broker, alone in its transaction: the next time it is given, it is denied for that.</summary>
-    public void Refuse(long offset) => _refusedOffset = offset;
+    /// <returns>False where it was denied for that already, and what is refused is the denial.</returns>
+    public bool Refuse(long offset)
+    {
+        if (_refusedOffset == offset) { return false; }
+        _refusedOffset = offset;
+        return true;
+    }
 
     /// <summary>Judges one ingress record and writes what follows from it. Offsets only grow; one that was processed is skipped.</summary>
     public TaskStep Process(in RecordInput input)
@@ -107,6 +117,7 @@ internal sealed partial class StreamTask : IDisposable
         TaskContext context = _context;
         context.Output.Clear();
         Verdict verdict = context.Verdict;
+        KeyQueue? queue = null;
         if (input.Offset == _refusedOffset)
         {
             context.Judge.Deny(_binding, input, "ps:output-refused", "refused-by-broker", verdict);
@@ -119,6 +130,10 @@ internal sealed partial class StreamTask : IDisposable
                 Needed = judged;
                 return TaskStep.NeedsSchema;
             }
+
+            queue = QueueOf(input);
+            if (queue is not null) { verdict.HoldBehind(_topics.Held); }
+            if (verdict.Outcome == Outcome.Hold && IsFull) { return TaskStep.Full; }
         }
 
         long nowMs = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -133,8 +148,8 @@ internal sealed partial class StreamTask : IDisposable
                 break;
             default:
                 // The decision goes first: what is held carries its id, and both are in one transaction.
-                ReadOnlySpan<byte> held = SendHeld(input, verdict, nowMs);
-                WriteDecision(input, verdict, "decided", "", nowMs, held);
+                ReadOnlySpan<byte> held = SendHeld(input, verdict, nowMs, queue, out string? behind);
+                WriteDecision(input, verdict, "decided", "", nowMs, held, behind);
                 break;
         }
 
@@ -142,6 +157,9 @@ internal sealed partial class StreamTask : IDisposable
         context.Observer.Decided(verdict);
         return TaskStep.Done;
     }
+
+    /// <summary>Where the head of the last transaction came to lie: its time is the broker's own.</summary>
+    public Placement? HeadAt { get; private set; }
 
     /// <summary>Ends the task's part of a transaction: the checkpoint on decisions and the same head on state.</summary>
     public void EndTransaction()
@@ -168,7 +186,8 @@ internal sealed partial class StreamTask : IDisposable
         _json.Reset(state);
         Head().Write(_json);
         _json.Flush();
-        SendState(TaskHead.Key, state.Written, now.ToUnixTimeMilliseconds());
+        HeadAt = new Placement();
+        SendState(TaskHead.Key, state.Written, now.ToUnixTimeMilliseconds(), HeadAt);
     }
 
     /// <summary>The transaction is visible: what it did stands.</summary>
@@ -307,17 +326,19 @@ internal sealed partial class StreamTask : IDisposable
         });
     }
 
-    private void SendState(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long nowMs, bool tombstone = false) =>
-        _context.Sink.Send(new OutputRecord
-        {
-            Topic = _topics.State,
-            Partition = Partition,
-            HasKey = true,
-            Key = key,
-            HasValue = !tombstone,
-            Value = value,
-            TimestampMs = nowMs,
-        });
+    private void SendState(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long nowMs, Placement? placed = null, bool tombstone = false) =>
+        _context.Sink.Send(
+            new OutputRecord
+            {
+                Topic = _topics.State,
+                Partition = Partition,
+                HasKey = true,
+                Key = key,
+                HasValue = !tombstone,
+                Value = value,
+                TimestampMs = nowMs,
+            },
+            placed);
 
     /// <summary>Puts the id of the record at <paramref name="offset"/> into the key scratch.</summary>
     private void WriteId(long offset, string suffix)

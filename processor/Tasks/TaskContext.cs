@@ -11,9 +11,11 @@ namespace PolicyStreams.Processor.Tasks;
 /// </summary>
 internal sealed class TaskContext : IDisposable
 {
-    public TaskContext(IRecordSink sink, IHeldReader heldReader, TimeProvider time, TaskKeys keys, ITaskObserver observer, string group, string writer)
+    public TaskContext(IRecordSink sink, IHeldReader heldReader, TimeProvider time, TaskKeys keys, ITaskObserver observer, string group, string writer, TaskLimits? limits = null)
     {
         Sink = sink;
+        Limits = limits ?? TaskLimits.Default;
+        Seals = new Sealer(keys.Ring ?? KeyRing.Empty);
         HeldReader = heldReader;
         Time = time;
         Observer = observer;
@@ -37,6 +39,14 @@ internal sealed class TaskContext : IDisposable
 
     public string Writer { get; }
 
+    public TaskLimits Limits { get; }
+
+    /// <summary>Seals and opens values of bindings that say <c>seal</c>.</summary>
+    public Sealer Seals { get; }
+
+    /// <summary>Shares what many holds have in common.</summary>
+    public HoldPool Pool { get; } = new();
+
     public Judge Judge { get; } = new();
 
     public Verdict Verdict { get; } = new();
@@ -55,22 +65,33 @@ internal sealed class TaskContext : IDisposable
     public ByteBuffer Key { get; } = new(256);
     public ByteBuffer State { get; } = new(4096);
     public ByteBuffer Text { get; } = new(256);
+    public ByteBuffer Sealed { get; } = new(256);
     public RecordHeaders Headers { get; } = new();
     public HeldRecord Held { get; } = new();
 
     public void Dispose()
     {
         Digests.Dispose();
+        Seals.Dispose();
         HoldHmac?.Dispose();
     }
 }
 
 /// <summary>Keys of the runtime's own. Never printed.</summary>
-internal sealed record TaskKeys(ReadOnlyMemory<byte> AuditKey, ReadOnlyMemory<byte> HoldKey, StatementVerifier? Approvals)
+/// <param name="Ring">All keys by name and version: for seals. Null for none.</param>
+internal sealed record TaskKeys(ReadOnlyMemory<byte> AuditKey, ReadOnlyMemory<byte> HoldKey, StatementVerifier? Approvals, KeyRing? Ring = null)
 {
     public static TaskKeys None { get; } = new(default, default, null);
 
     public override string ToString() => "keys";
+}
+
+/// <summary>What a task keeps in memory at most.</summary>
+/// <param name="HoldsMax">Open holds. At the limit the task does not take the next record that must be held, until holds have ended.</param>
+/// <param name="ViewBytesMax">Bytes of masked views and keys; those beyond it stay on the state topic and are read back when their hold is written again.</param>
+internal sealed record TaskLimits(int HoldsMax, long ViewBytesMax)
+{
+    public static TaskLimits Default { get; } = new(250_000, 32L << 20);
 }
 
 /// <summary>Hears what a task does, for metrics and the log. Called on the stream thread; never given payload.</summary>

@@ -13,7 +13,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
     private readonly Dictionary<string, List<DriverRecord>> _topics = new(StringComparer.Ordinal);
     private readonly List<DriverRecord> _news = [];
     private readonly List<DriverRecord> _open = [];
-    private readonly List<(TaskHold Hold, long Offset)> _reports = [];
+    private readonly List<(Placement Placed, long Offset)> _reports = [];
     private readonly List<string> _alarms = [];
 
     private int _transactions;
@@ -36,7 +36,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         return record;
     }
 
-    public void Send(in OutputRecord record, TaskHold? heldAs = null)
+    public void Send(in OutputRecord record, Placement? placed = null)
     {
         if (SendsLeft == 0) { throw new DriverCrashException(); }
         if (SendsLeft > 0) { SendsLeft--; }
@@ -48,9 +48,9 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
         // As on a broker: an offset is given when the record arrives, and an aborted one leaves a gap.
         long offset = Partition(record.Topic, record.Partition).Next++;
-        if (heldAs is not null)
+        if (placed is not null)
         {
-            _reports.Add((heldAs, offset));
+            _reports.Add((placed, offset));
             if (!ReportsLate) { Report(); }
         }
 
@@ -113,11 +113,38 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         }
     }
 
+    public void Take(DriverLog other)
+    {
+        foreach ((string topic, List<DriverRecord> records) in other._topics)
+        {
+            foreach (DriverRecord record in records) { Append(record); }
+        }
+
+        foreach (((string topic, int partition), DriverPartition found) in other._partitions)
+        {
+            Partition(topic, partition).Next = found.Next;
+        }
+    }
+
+    public void Forget(string topic)
+    {
+        _topics.Remove(topic);
+        foreach ((string Topic, int Partition) partition in _partitions.Keys.Where(partition => partition.Topic == topic).ToList()) { _partitions.Remove(partition); }
+    }
+
     public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found)
     {
         found = false;
-        if (!HeldReadable || _open.Exists(record => record.Offset == hold.HeldOffset && record.Topic == heldTopic && record.Partition == partition)) { return false; }
+        if (!HeldReadable) { return false; }
         found = hold.HeldOffset >= 0 && Next(heldTopic, partition, hold.HeldOffset) is { } record && record.Offset == hold.HeldOffset && HeldReader.Decode(Message(record), into);
+        return true;
+    }
+
+    public bool TryReadState(string stateTopic, int partition, TaskHold hold, out byte[]? value)
+    {
+        value = null;
+        if (!HeldReadable) { return false; }
+        value = hold.StateOffset >= 0 && Next(stateTopic, partition, hold.StateOffset) is { } record && record.Offset == hold.StateOffset ? record.Value : null;
         return true;
     }
 
@@ -148,7 +175,7 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
     private void Report()
     {
-        foreach ((TaskHold hold, long offset) in _reports) { hold.HeldOffset = offset; }
+        foreach ((Placement placed, long offset) in _reports) { placed.Offset = offset; }
         _reports.Clear();
     }
 

@@ -36,7 +36,8 @@ public sealed record DriverRecord(string Topic, int Partition, long Offset, byte
 /// <param name="AuditKey">32 bytes or more, or empty for none.</param>
 /// <param name="HoldKey">32 bytes or more, or empty for none: then no hold is released.</param>
 /// <param name="Approvals">Checks statements; null: none counts.</param>
-public sealed record DriverKeys(ReadOnlyMemory<byte> AuditKey = default, ReadOnlyMemory<byte> HoldKey = default, StatementVerifier? Approvals = null)
+/// <param name="Ring">Keys by name and version, for bindings that seal; null for none.</param>
+public sealed record DriverKeys(ReadOnlyMemory<byte> AuditKey = default, ReadOnlyMemory<byte> HoldKey = default, StatementVerifier? Approvals = null, KeyRing? Ring = null)
 {
     public override string ToString() => "keys";
 }
@@ -78,6 +79,7 @@ public sealed class TopologyDriver : IDisposable
     private readonly Dictionary<(string Topic, int Partition), (long Ingress, long Approvals)> _committed = [];
     private TaskContext _context;
     private CompiledPolicy _policy;
+    private TaskLimits _limits = TaskLimits.Default;
 
     /// <param name="policy">Compiled; its bindings' topics are the driver's.</param>
     /// <param name="time">The clock that decisions and expiry go by.</param>
@@ -92,6 +94,17 @@ public sealed class TopologyDriver : IDisposable
 
     /// <summary>True (the default) commits after every record, statement, and punctuation. Else call <see cref="Commit"/>.</summary>
     public bool AutoCommit { get; set; } = true;
+
+    /// <summary>What tasks keep in memory at most. For tests of this assembly's own.</summary>
+    internal TaskLimits Limits
+    {
+        get => _limits;
+        set
+        {
+            _limits = value;
+            _context = NewContext();
+        }
+    }
 
     /// <summary>What an operator would have been alarmed of.</summary>
     public IReadOnlyList<string> Alarms => _log.Alarms;
@@ -158,8 +171,7 @@ public sealed class TopologyDriver : IDisposable
         {
             StreamTask task = TaskOf(ingressTopic, partition);
             if (_log.Next(task.ApprovalsTopic, partition, Math.Max(0, task.NextApprovals - back)) is not { } record) { return; }
-            task.Statement(record.Offset, record.TimestampMs, record.Key, record.Value);
-            done = true;
+            done = task.Statement(record.Offset, record.TimestampMs, record.Key, record.Value) != TaskStep.NotNow;
         });
         return done;
     }
@@ -283,6 +295,17 @@ public sealed class TopologyDriver : IDisposable
         if (AutoCommit) { Commit(); }
     }
 
+    /// <summary>Takes over another driver's topics and committed offsets, as a process with other keys does.</summary>
+    internal void Take(TopologyDriver other)
+    {
+        _log.Take(other._log);
+        foreach ((var partition, var committed) in other._committed) { _committed[partition] = committed; }
+        foreach ((string topic, int partition) in other._tasks.Keys) { TaskOf(topic, partition); }
+    }
+
+    /// <summary>Loses what a topic held, as when it is deleted and made anew.</summary>
+    internal void Forget(string topic) => _log.Forget(topic);
+
     /// <summary>Puts another policy in force, between transactions.</summary>
     public void UsePolicy(CompiledPolicy policy)
     {
@@ -381,6 +404,6 @@ public sealed class TopologyDriver : IDisposable
         _policy.Bindings.Values.FirstOrDefault(binding => binding.Document.Topics.Ingress == topic)
         ?? throw new ArgumentException($"No binding has the ingress topic `{topic}`.", nameof(topic));
 
-    private TaskContext NewContext() => new(_log, _log, _time, new TaskKeys(_keys.AuditKey, _keys.HoldKey, _keys.Approvals), _log, Group, "driver");
+    private TaskContext NewContext() => new(_log, _log, _time, new TaskKeys(_keys.AuditKey, _keys.HoldKey, _keys.Approvals, _keys.Ring), _log, Group, "driver", Limits);
 }
 

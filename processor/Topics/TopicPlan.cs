@@ -52,7 +52,7 @@ public sealed class TopicPlan
             foreach (string route in topics.Routes) { Add(route, TopicRole.Governed, Config("delete"), Advise(("message.timestamp.type", "CreateTime"))); }
             Add(topics.Rejected, TopicRole.Rejected, Config("delete"), Advise(("message.timestamp.type", "CreateTime"), ("max.message.bytes", recordBytes)));
             Add(topics.Held, TopicRole.Held, Config("compact"), Advise([.. Compacted, ("message.timestamp.type", "CreateTime"), ("max.message.bytes", recordBytes)]));
-            Add(topics.State, TopicRole.State, Config("compact"), Advise([.. Compacted, ("max.message.bytes", recordBytes)]));
+            Add(topics.State, TopicRole.State, Config("compact", ("message.timestamp.type", "LogAppendTime")), Advise([.. Compacted, ("max.message.bytes", recordBytes)]));
             Add(topics.Approvals, TopicRole.Approvals, Config("delete", ("message.timestamp.type", "LogAppendTime")), Advise());
             Add(topics.Decisions, TopicRole.Decisions, Config("delete"), Advise(("retention.ms", "31536000000")));
 

@@ -30,6 +30,20 @@ internal sealed class FiredSet
     /// <summary><c>,"to":"…"</c></summary>
     public byte[] ToJson { get; private set; } = [];
 
+    private FiredSet? _behind;
+
+    /// <summary>The same rules, on a record that is held behind an earlier one of its key whatever they say: only holds of its own keep their terms and reasons. Made once.</summary>
+    public FiredSet Behind(string held) => _behind ??= new FiredSet
+    {
+        Outcome = Outcome.Hold,
+        Rules = Rules,
+        Shadow = Shadow,
+        Reasons = Outcome == Outcome.Hold ? Reasons : [],
+        Tags = Tags,
+        Holds = Outcome == Outcome.Hold ? Holds : [],
+        To = held,
+    }.Spelled();
+
     public FiredSet Spelled()
     {
         var buffer = new ByteBuffer(256);

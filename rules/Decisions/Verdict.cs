@@ -88,6 +88,20 @@ public sealed class Verdict
         Fired = new FiredSet { Outcome = Outcome.Deny, Rules = [.. rules], Shadow = [], Reasons = [.. reasons], Tags = [], Holds = [], To = to }.Spelled();
     }
 
+    /// <summary>
+    /// Makes the verdict a hold: the record waits behind an earlier one of its key. What fired stays; of its effects only holds keep theirs, since masks, routes, and denials
+    /// are judged again when its turn comes.
+    /// </summary>
+    /// <param name="to">The held topic.</param>
+    public void HoldBehind(string to)
+    {
+        Fired = _fired.Behind(to);
+        ValueRewritten = KeyRewritten = KeyNulled = false;
+        ValueStart = ValueLength = KeyStart = KeyLength = 0;
+        MaskedSet = MaskedSet.None;
+        if (Headers.Count > 0) { Headers.Clear(); }
+    }
+
     internal FiredSet Fired
     {
         get => _fired;

@@ -26,7 +26,7 @@ public sealed class RuntimeSupportTests
     [InlineData("identity: none", "stamp: none", ", scope: record", null)]
     [InlineData("identity: none", "stamp: none", ", scope: key", "`scope: key`")]
     [InlineData("identity: none", "tombstones: { hold: { approvers: [risk], expires: 1h, on_expiry: deny, reason: gone, scope: key } }", "", "`scope: key` of `ps:tombstone`")]
-    [InlineData("identity: none", "seal: seal-key", "", "`seal`")]
+    [InlineData("identity: none", "seal: seal-key", "", null)]
     [InlineData("identity: { oidc: { issuer: \"https://id.example.com\", audience: payments } }", "stamp: none", "", "`identity: oidc`")]
     [InlineData("identity: none", "key_format: avro", "", "`key_format: avro`")]
     public void Check_WhatIsNotRun_IsRefusedByName(string identity, string more, string scope, string? refused)
@@ -35,9 +35,17 @@ public sealed class RuntimeSupportTests
         PolicyLoad load = PolicySet.Load([new PolicyFile("p.policy.yaml", text)]);
         Assert.True(load.Set is not null, string.Join('\n', load.Diagnostics));
 
-        IReadOnlyList<Diagnostic> found = RuntimeSupport.Check(load.Set);
+        IReadOnlyList<Diagnostic> found = RuntimeSupport.Check(load.Set, hasHoldKey: false);
 
         if (refused is null) { Assert.Empty(found); }
         else { Assert.Contains(refused, Assert.Single(found).Message, StringComparison.Ordinal); }
+    }
+
+    [Fact]
+    public void Check_KeyScopeWithAHoldKey_IsRun()
+    {
+        string text = Plain.Replace("IDENTITY", "identity: none", StringComparison.Ordinal).Replace("MORE", "stamp: none", StringComparison.Ordinal).Replace(" SCOPE", ", scope: key", StringComparison.Ordinal);
+
+        Assert.Empty(RuntimeSupport.Check(PolicySet.Load([new PolicyFile("p.policy.yaml", text)]).Set!, hasHoldKey: true));
     }
 }

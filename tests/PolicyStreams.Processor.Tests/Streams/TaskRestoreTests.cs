@@ -116,16 +116,60 @@ public sealed class TaskRestoreTests : IDisposable
     [InlineData("head", "{}")]
     [InlineData("head", "{\"v\":2}")]
     [InlineData("head", "nonsense")]
+    [InlineData("head", null)]
     [InlineData("raw.payments-0-3", "{\"v\":1}")]
     [InlineData("raw.payments-0-3", "")]
-    public void TakeState_WhatCannotBeRead_IsRefusedWithItsPosition(string key, string value)
+    [InlineData("raw.payments-1-3", "{}")]
+    [InlineData("raw.payments-0-03", "{}")]
+    [InlineData("other", "{}")]
+    [InlineData(null, "{}")]
+    public void TakeState_WhatCannotBeRead_StopsTheTaskWithItsPosition(string? key, string? value)
     {
-        string? why = _restore.TakeState(DriverLog.Result(new DriverRecord("state.payments", 0, 17, Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value), [], 0)));
+        string? why = Take(17, key, value) ?? Finish();
 
         Assert.Contains("state.payments-0-17", why, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("head", "nonsense")]
+    [InlineData("raw.payments-0-3", "nonsense")]
+    public void TakeState_WhatCannotBeReadAndIsNoMore_DoesNotMatter(string key, string value)
+    {
+        Assert.Null(Take(0, key, value));
+        if (key != "head") { Assert.Null(Take(1, key, null)); }
+        TakeAll();
+
+        Assert.Null(Finish());
+    }
+
+    [Fact]
+    public void Finish_DamagedHead_IsPassedOnlyByAdoptingTheGroupsOffset()
+    {
+        Assert.Null(Take(17, "head", "nonsense"));
+        _restore.CommittedIngress = 5;
+
+        Assert.Contains("--adopt-offsets", Finish(), StringComparison.Ordinal);
+        Assert.Null(_restore.Finish("driver", "driver-topic-id", adopt: true, checkOffsets: true, out bool adopted));
+        Assert.True(adopted);
+        Assert.Equal(5, _task.NextIngress);
+    }
+
+    [Fact]
+    public void Finish_AdoptedTopicMadeAnew_BeginsWhereTheNewOneDoes()
+    {
+        TakeAll();
+        _restore.CommittedIngress = 1;
+        _restore.LowIngress = 0;
+
+        Assert.Null(_restore.Finish("driver", "another-id", adopt: true, checkOffsets: true, out bool adopted));
+        Assert.True(adopted);
+        Assert.Equal(0, _task.NextIngress);
+    }
+
     private string? Finish() => _restore.Finish("driver", "driver-topic-id", adopt: false, checkOffsets: true, out _);
+
+    private string? Take(long offset, string? key, string? value) =>
+        _restore.TakeState(DriverLog.Result(new DriverRecord("state.payments", 0, offset, key is null ? null : Encoding.UTF8.GetBytes(key), value is null ? null : Encoding.UTF8.GetBytes(value), [], 0)));
 
     private void TakeAll()
     {

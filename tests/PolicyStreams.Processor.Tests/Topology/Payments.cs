@@ -63,6 +63,7 @@ internal static class Payments
         Assert.True(load.Set is not null, string.Join('\n', load.Diagnostics));
         var keys = new KeyRing();
         Assert.Null(keys.Add("customer-key", "customer-key-0123456789-0123456789"u8));
+        Assert.Null(keys.Add("seal-key", "seal-key-0-0123456789-0123456789-00"u8));
         var diagnostics = new List<Diagnostic>();
         CompiledPolicy? policy = CompiledPolicy.Compile(
             load.Set.Policies[0],
