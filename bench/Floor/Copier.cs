@@ -31,7 +31,7 @@ internal static class Copier
         ConsumerConfig config = clients.GroupConsumer(group + "-0");
         config.AutoOffsetReset = AutoOffsetReset.Earliest;
         using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
-        using var producer = new TransactionalProducer(clients.Producer(group + "-0"), Console.Error.WriteLine);
+        using var producer = new TransactionalProducer(clients.Producer(group + "-0"), Console.Error.WriteLine, CancellationToken.None);
         producer.Initialize(TimeSpan.FromSeconds(30));
         consumer.Subscribe("raw.payments");
 

@@ -111,11 +111,17 @@ internal static class TaskCost
 
     private sealed class NoSink : IRecordSink, IHeldReader, ITaskObserver
     {
-        public void Send(in OutputRecord record, TaskHold? heldAs = null)
+        public void Send(in OutputRecord record, Placement? placed = null)
         {
         }
 
         public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found) => found = false;
+
+        public bool TryReadState(string stateTopic, int partition, TaskHold hold, out byte[]? value)
+        {
+            value = null;
+            return true;
+        }
 
         public void Decided(Verdict verdict)
         {

@@ -42,17 +42,18 @@ internal sealed class AtLeastOnceProducer : OutputProducer
     {
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;
+        bool ownTime = record.OwnTime;
         try
         {
             _producer.Produce(new TopicPartition(record.Topic, record.Partition), ConfluentMessages.Of(record), report =>
             {
                 if (placed is not null) { placed.Offset = report.Offset.Value; }
-                if (report.Error.IsError) { Failed(report.Error); }
+                if (report.Error.IsError) { Failed(report.Error, ownTime); }
             });
         }
         catch (ProduceException<byte[]?, byte[]?> e)
         {
-            Failed(e.Error);
+            Failed(e.Error, ownTime);
         }
     }
 
@@ -78,10 +79,10 @@ internal sealed class AtLeastOnceProducer : OutputProducer
 
     public override void Dispose() => _producer.Dispose();
 
-    private void Failed(Error error)
+    private void Failed(Error error, bool ownTime)
     {
         _failed++;
-        _refused |= IsRefusal(error.Code);
+        _refused |= IsRefusal(error.Code, ownTime);
         LastError = error.Reason;
     }
 }

@@ -69,6 +69,9 @@ internal static class HeaderNames
     /// <summary><c>1</c> on a held record whose original value is null.</summary>
     public static ReadOnlySpan<byte> Null => "ps-null"u8;
 
+    /// <summary>The record's own timestamp, milliseconds since the Unix epoch: on a rejected record whose timestamp the broker refuses.</summary>
+    public static ReadOnlySpan<byte> Timestamp => "ps-timestamp"u8;
+
     /// <summary>Id of the key that a held or rejected value is sealed with: <c>seal-key@2</c>. Absent where the value is as the producer wrote it.</summary>
     public static ReadOnlySpan<byte> Seal => "ps-seal"u8;
 

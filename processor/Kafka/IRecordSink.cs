@@ -17,6 +17,9 @@ internal ref struct OutputRecord
     /// <summary>Milliseconds since the Unix epoch; output topics are CreateTime.</summary>
     public long TimestampMs;
 
+    /// <summary>True where the timestamp is this host's clock and not the record's own: where the broker refuses it, that says nothing of the record.</summary>
+    public bool OwnTime;
+
     /// <summary>Null for none.</summary>
     public RecordHeaders? Headers;
 }

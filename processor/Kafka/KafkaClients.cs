@@ -72,18 +72,26 @@ internal sealed class KafkaClients
     }
 
     /// <summary>A consumer that is only ever assigned: restore, approvals, held records.</summary>
-    public ConsumerConfig AssignedConsumer(string memberId, string use) => new(Common())
+    public ConsumerConfig AssignedConsumer(string memberId, string use)
     {
-        GroupId = _options.Group + "-" + use,
-        IsolationLevel = IsolationLevel.ReadCommitted,
-        EnableAutoCommit = false,
-        EnableAutoOffsetStore = false,
-        AutoOffsetReset = AutoOffsetReset.Error,
-        EnablePartitionEof = true,
-        FetchWaitMaxMs = 100,
-        QueuedMaxMessagesKbytes = 16_384,
-        ClientId = memberId + "-" + use,
-    };
+        var config = new ConsumerConfig(Common())
+        {
+            GroupId = _options.Group + "-" + use,
+            IsolationLevel = IsolationLevel.ReadCommitted,
+            EnableAutoCommit = false,
+            EnableAutoOffsetStore = false,
+            AutoOffsetReset = AutoOffsetReset.Error,
+            EnablePartitionEof = true,
+            FetchWaitMaxMs = 100,
+            QueuedMaxMessagesKbytes = 16_384,
+            ClientId = memberId + "-" + use,
+        };
+
+        // A full queue is looked at again at once: by default the client leaves a partition alone for a second, and a restore waits that long again and again.
+        Default(config, "fetch.queue.backoff.ms", "5");
+        Default(config, "max.partition.fetch.bytes", "4194304");
+        return config;
+    }
 
     public ProducerConfig Producer(string transactionalId)
     {

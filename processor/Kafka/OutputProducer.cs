@@ -51,5 +51,6 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
     public abstract void Dispose();
 
     /// <summary>True where an error speaks of the record itself, so that sending it again cannot help.</summary>
-    protected static bool IsRefusal(ErrorCode code) => code is ErrorCode.MsgSizeTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg or ErrorCode.RecordListTooLarge;
+    /// <param name="ownTime">See <see cref="OutputRecord.OwnTime"/>: a clock that is wrong is no fault of the record's.</param>
+    protected static bool IsRefusal(ErrorCode code, bool ownTime) => !(ownTime && code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord)) && code is ErrorCode.MsgSizeTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg or ErrorCode.RecordListTooLarge;
 }

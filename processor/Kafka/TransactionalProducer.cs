@@ -18,6 +18,7 @@ internal sealed class TransactionalProducer : OutputProducer
     private readonly CancellationToken _stopping;
     private readonly IProducer<byte[]?, byte[]?> _producer;
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
+    private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onOwnDelivery;
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
     private int _failed;
     private bool _refused;
@@ -32,7 +33,8 @@ internal sealed class TransactionalProducer : OutputProducer
             .SetErrorHandler((_, error) => { if (error.IsFatal) { log($"producer {Id}: {error.Reason}"); } })
             .SetLogHandler((_, message) => { if (message.Level <= SyslogLevel.Error) { log($"producer {Id}: {message.Facility}: {message.Message}"); } })
             .Build();
-        _onDelivery = OnDelivery;
+        _onDelivery = report => OnDelivery(report, ownTime: false);
+        _onOwnDelivery = report => OnDelivery(report, ownTime: true);
     }
 
     public override string Id { get; }
@@ -56,11 +58,12 @@ internal sealed class TransactionalProducer : OutputProducer
         PendingRecords++;
         PendingBytes += record.Value.Length + record.Key.Length;
         Message<byte[]?, byte[]?> message = ConfluentMessages.Of(record);
-        Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = placed is null ? _onDelivery : report =>
+        bool ownTime = record.OwnTime;
+        Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = placed is null ? ownTime ? _onOwnDelivery : _onDelivery : report =>
         {
             placed.Offset = report.Offset.Value;
             if (report.Timestamp.Type == TimestampType.LogAppendTime) { placed.AppendedMs = report.Timestamp.UnixTimestampMs; }
-            OnDelivery(report);
+            OnDelivery(report, ownTime);
         };
 
         while (true)
@@ -77,7 +80,7 @@ internal sealed class TransactionalProducer : OutputProducer
             catch (ProduceException<byte[]?, byte[]?> e)
             {
                 // The transaction cannot be committed any more; what is certain shows at its end.
-                Failed(e.Error);
+                Failed(e.Error, ownTime, record.Topic);
                 return;
             }
         }
@@ -137,17 +140,17 @@ internal sealed class TransactionalProducer : OutputProducer
 
     public override void Dispose() => _producer.Dispose();
 
-    private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report)
+    private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report, bool ownTime)
     {
-        if (report.Error.IsError) { Failed(report.Error); }
+        if (report.Error.IsError) { Failed(report.Error, ownTime, report.Topic); }
     }
 
-    private void Failed(Error error)
+    private void Failed(Error error, bool ownTime, string topic)
     {
         // Records purged by the abort itself say nothing new.
         if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
         _failed++;
-        _refused |= IsRefusal(error.Code);
-        LastError = error.Reason;
+        _refused |= IsRefusal(error.Code, ownTime);
+        LastError = ownTime && error.Code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord) ? $"{topic}: {error.Reason}: is this host's clock right?" : $"{topic}: {error.Reason}";
     }
 }

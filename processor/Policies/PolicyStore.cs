@@ -261,7 +261,7 @@ internal sealed class PolicyStore(string path, KeyRing keys, ISchemaRegistry? re
 
     private static Diagnostic Of(PolicyDocument document, string message, string? help) => new(document.Path, 1, 1, DiagnosticCodes.SchemaMissing, Severity.Error, message, help);
 
-    private void PutInForce(PolicySnapshot snapshot)
+    internal void PutInForce(PolicySnapshot snapshot)
     {
         _current = snapshot;
         foreach (CompiledPolicy policy in snapshot.Policies) { PolicyLog.InForce(logger, policy.Document.Name, policy.Digest); }

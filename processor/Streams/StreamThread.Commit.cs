@@ -163,7 +163,7 @@ internal sealed partial class StreamThread
         }
 
         // The denial itself is refused: its topic is set up so that the original does not fit, and that is no verdict.
-        BackOff(step.Runner, $"{step.Runner.Task.Binding.Document.Topics.Rejected} or a topic of the task's own refuses what {step} needs ({why}): raise its max.message.bytes (`policystreams topics plan` says to what)");
+        BackOff(step.Runner, $"the broker refuses what {step} needs ({why}): raise that topic's max.message.bytes (`policystreams topics plan` says to what)");
     }
 
     /// <summary>The outcome is not known, or the producer cannot go on: it is made anew under its id, which ends what it left open, and the tasks restore.</summary>

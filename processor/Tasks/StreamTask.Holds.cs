@@ -65,9 +65,9 @@ internal sealed partial class StreamTask
     /// <returns>False where it was denied for that already, and what is refused is the denial.</returns>
     public bool RefuseEnd(string holdId)
     {
-        if (_refusedEnd == holdId) { return false; }
+        bool again = _refusedEnd == holdId;
         _refusedEnd = holdId;
-        return true;
+        return RefuseTime(again);
     }
 
     /// <summary>The same for a statement, whose hold grew too large for the state topic by it: it is not counted.</summary>
@@ -291,7 +291,7 @@ internal sealed partial class StreamTask
 
     private void Refuse(TaskHold hold, in RecordInput input, Verdict verdict, long nowMs)
     {
-        ReadOnlySpan<byte> rejected = SendRejected(input, verdict);
+        ReadOnlySpan<byte> rejected = SendRejected(input, verdict, withOwnTime: hold.State.Id == _refusedEnd && _refusedTime);
         WriteDecision(input, verdict, "refused", "/end", nowMs, rejected);
         RemoveHold(hold, "refused", nowMs);
     }
@@ -355,7 +355,7 @@ internal sealed partial class StreamTask
         if (next is not null && (HoldTally.Standing(next.State) != HoldStanding.Open || next.State.ExpiresMs <= _expiredMs)) { AddEnding(next); }
         byte[] key = DigestText.Utf8(hold.State.Id);
         SendState(key, default, nowMs, tombstone: true);
-        _context.Sink.Send(new Kafka.OutputRecord { Topic = _topics.Held, Partition = Partition, HasKey = true, Key = key, TimestampMs = nowMs });
+        _context.Sink.Send(new Kafka.OutputRecord { Topic = _topics.Held, Partition = Partition, HasKey = true, Key = key, TimestampMs = nowMs, OwnTime = true });
         _context.Observer.HoldEvent(eventName, hold.State.Id);
     }
 

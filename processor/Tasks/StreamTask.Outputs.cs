@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using PolicyStreams.Processor.Audit;
 using PolicyStreams.Processor.Holds;
@@ -51,7 +52,8 @@ internal sealed partial class StreamTask
 
     /// <summary>Writes the original bytes, sealed where the binding says so, to the rejected topic, with the reasons in headers. Returns the value that was written.</summary>
     /// <param name="sealedBy">Id of the key that the value is sealed with already, since it could not be opened; empty where it is open.</param>
-    private ReadOnlySpan<byte> SendRejected(in RecordInput input, Verdict verdict, string sealedBy = "")
+    /// <param name="withOwnTime">The broker refuses the record's own timestamp: it goes out with the time of now, and its own in the header <c>ps-timestamp</c>.</param>
+    private ReadOnlySpan<byte> SendRejected(in RecordInput input, Verdict verdict, string sealedBy = "", bool withOwnTime = false)
     {
         TaskContext context = _context;
         RecordHeaders headers = context.Headers;
@@ -62,6 +64,7 @@ internal sealed partial class StreamTask
         AddJoined(headers, HeaderNames.Rules, verdict.Rules, ",");
         AddJoined(headers, HeaderNames.Reason, verdict.Reasons, "; ");
         ReadOnlySpan<byte> value = Sealed(input, sealedBy, headers);
+        if (withOwnTime) { headers.Add(HeaderNames.Timestamp, DigestText.Utf8(input.TimestampMs.ToString(CultureInfo.InvariantCulture))); }
         context.Sink.Send(new OutputRecord
         {
             Topic = _topics.Rejected,
@@ -70,7 +73,8 @@ internal sealed partial class StreamTask
             Key = input.Key,
             HasValue = input.HasValue,
             Value = value,
-            TimestampMs = input.TimestampMs,
+            TimestampMs = withOwnTime ? context.Time.GetUtcNow().ToUnixTimeMilliseconds() : input.TimestampMs,
+            OwnTime = withOwnTime,
             Headers = headers,
         });
         return value;

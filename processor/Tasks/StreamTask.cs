@@ -47,6 +47,9 @@ internal sealed partial class StreamTask : IDisposable
     private TaskPosition _now;
     private long _refusedOffset = -1;
 
+    // The rejected record's timestamp was refused as well: it goes out with the time of now, and its own in a header.
+    private bool _refusedTime;
+
     public StreamTask(TaskContext context, CompiledBinding binding, int partition, string topicId)
     {
         _context = context;
@@ -102,11 +105,18 @@ internal sealed partial class StreamTask : IDisposable
     }
 
     /// <summary>Says that the record at this offset was refused by the broker, alone in its transaction: the next time it is given, it is denied for that.</summary>
-    /// <returns>False where it was denied for that already, and what is refused is the denial.</returns>
+    /// <returns>False where it was denied for that already, with a timestamp of now at last, and what is refused is the denial.</returns>
     public bool Refuse(long offset)
     {
-        if (_refusedOffset == offset) { return false; }
+        bool again = _refusedOffset == offset;
         _refusedOffset = offset;
+        return RefuseTime(again);
+    }
+
+    private bool RefuseTime(bool again)
+    {
+        if (again && _refusedTime) { return false; }
+        _refusedTime = again;
         return true;
     }
 
@@ -118,7 +128,8 @@ internal sealed partial class StreamTask : IDisposable
         context.Output.Clear();
         Verdict verdict = context.Verdict;
         KeyQueue? queue = null;
-        if (input.Offset == _refusedOffset)
+        bool refused = input.Offset == _refusedOffset;
+        if (refused)
         {
             context.Judge.Deny(_binding, input, "ps:output-refused", "refused-by-broker", verdict);
         }
@@ -144,7 +155,7 @@ internal sealed partial class StreamTask : IDisposable
                 WriteDecision(input, verdict, "decided", "", nowMs, SendGoverned(input, verdict));
                 break;
             case Outcome.Deny:
-                WriteDecision(input, verdict, "decided", "", nowMs, SendRejected(input, verdict));
+                WriteDecision(input, verdict, "decided", "", nowMs, SendRejected(input, verdict, withOwnTime: refused && _refusedTime));
                 break;
             default:
                 // The decision goes first: what is held carries its id, and both are in one transaction.
@@ -178,6 +189,7 @@ internal sealed partial class StreamTask : IDisposable
                 HasValue = true,
                 Value = checkpoint,
                 TimestampMs = now.ToUnixTimeMilliseconds(),
+                OwnTime = true,
             });
         }
 
@@ -196,7 +208,8 @@ internal sealed partial class StreamTask : IDisposable
         _committed = _now;
         _chain.Commit();
         CommitHolds();
-        if (_refusedOffset >= 0 && _refusedOffset < _now.NextIngress) { _refusedOffset = -1; }
+        if (_refusedOffset >= 0 && _refusedOffset < _now.NextIngress) { (_refusedOffset, _refusedTime) = (-1, false); }
+        if (_refusedEnd.Length > 0 && !_holds.ContainsKey(_refusedEnd)) { (_refusedEnd, _refusedTime) = ("", false); }
         Touched = false;
     }
 
@@ -323,6 +336,7 @@ internal sealed partial class StreamTask : IDisposable
             HasValue = true,
             Value = value,
             TimestampMs = nowMs,
+            OwnTime = true,
         });
     }
 
@@ -337,6 +351,7 @@ internal sealed partial class StreamTask : IDisposable
                 HasValue = !tombstone,
                 Value = value,
                 TimestampMs = nowMs,
+                OwnTime = true,
             },
             placed);
 
