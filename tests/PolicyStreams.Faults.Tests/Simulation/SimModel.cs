@@ -25,11 +25,21 @@ internal sealed class SimHold
     public required string Id { get; init; }
     public required SimRecord Record { get; init; }
     public IReadOnlyList<SimTerms> Terms { get; set; } = [];
+
+    /// <summary>Never, where it only waits behind another.</summary>
     public long ExpiresMs { get; set; }
+
     public List<(bool Approves, string Person, string Group)> Counted { get; } = [];
 
     /// <summary>Digests as the state topic shows them to an approver.</summary>
     public (string? Record, string Policy, string View) Seen { get; set; }
+
+    /// <summary>Open holds of its key in the order of their records, itself among them; null where nobody waits behind it and it waits behind nobody.</summary>
+    public List<SimHold>? Queue { get; set; }
+
+    public bool Waits => Queue is not null && Queue[0] != this;
+
+    public SimHold? Before => Queue is null || Queue[0] == this ? null : Queue[Queue.IndexOf(this) - 1];
 
     public bool Rejected => Counted.Exists(statement => !statement.Approves);
 
@@ -61,6 +71,9 @@ internal sealed class SimModel
     public long ClockMax { get; set; }
 
     public int Transactions { get; private set; }
+
+    /// <summary>How often each thing came up, so that a run can say what it has looked at.</summary>
+    public Dictionary<string, int> Seen { get; } = [];
 
     /// <summary>Decisions of event <c>decided</c> without time and number, with the version of the policy that took them.</summary>
     public List<(int Partition, int Offset, int Version, string Text)> Decided { get; } = [];
@@ -102,6 +115,7 @@ internal sealed class SimModel
             Require(part.ApprovalsNext == part.Statements.Count, "P1", $"partition {p}: {part.Statements.Count - part.ApprovalsNext} statements are without a decision");
             foreach (SimHold hold in part.Holds.Values)
             {
+                if (hold.Waits) { continue; }
                 Require(!hold.Met && !hold.Rejected, "P1", $"{hold.Id} is {(hold.Met ? "met" : "rejected")} and has not ended");
                 Require(hold.ExpiresMs > NowMs, "P1", $"{hold.Id} has expired and not ended");
             }
@@ -144,6 +158,7 @@ internal sealed class SimModel
             part.Seq++;
             Require(decision.GetProperty("seq").GetInt64() == part.Seq, "P1", $"partition {partition}: seq {decision.GetProperty("seq")} where {part.Seq} follows");
             Require(record.KeyText == decision.GetProperty("id").GetString(), "P1", $"{record} is not under its id");
+            Saw(name);
             switch (name)
             {
                 case "policy":
@@ -176,19 +191,34 @@ internal sealed class SimModel
         part.DecidedNext++;
         SimRecord record = part.Ingress[offset];
         SimVerdict verdict = Policy.Judge(record);
-        RequireVerdict(id, decision, verdict, verdict.Outcome);
+        List<SimHold>? queue = record.Key is null ? null : part.Queues.GetValueOrDefault(record.Key);
+        string outcome = queue is null ? verdict.Outcome : "hold";
+        RequireVerdict(id, decision, verdict, outcome);
+        RequireBehind(id, decision, queue?[^1]);
         Decided.Add((partition, offset, Policy.Version, Plain(decision)));
-        Expected output = verdict.Outcome switch
+        Expected output = outcome switch
         {
             "allow" => new Expected(id, verdict.Key, verdict.Value, verdict.HeaderSsn, verdict.Tag, record),
             "deny" => new Expected(id, record.KeyBytes, record.Value, null, null, record),
             _ => new Expected(id, Encoding.UTF8.GetBytes(id), record.Value, null, null, record),
         };
-        expected[verdict.To].Add(output);
-        if (verdict.Outcome != "hold") { return; }
-        long time = decision.GetProperty("time").GetDateTimeOffset().ToUnixTimeMilliseconds();
-        part.Holds[offset] = new SimHold { Partition = partition, Offset = offset, Id = id, Record = record, Terms = verdict.Terms, ExpiresMs = time + verdict.Terms.Min(terms => terms.ExpiresMs) };
+        expected[outcome == "hold" ? SimPolicy.Held : verdict.To].Add(output);
+        if (outcome != "hold") { return; }
+        IReadOnlyList<SimTerms> terms = verdict.Outcome == "hold" ? verdict.Terms : [];
+        var hold = new SimHold { Partition = partition, Offset = offset, Id = id, Record = record, Terms = terms, ExpiresMs = Expiry(decision, terms) };
+        part.Holds[offset] = hold;
+        if (queue is not null || (record.Key is not null && terms.Any(term => term.ByKey))) { part.Join(hold); }
         written.Add(id);
+    }
+
+    private static long Expiry(JsonElement decision, IReadOnlyList<SimTerms> terms) =>
+        terms.Count == 0 ? long.MaxValue : decision.GetProperty("time").GetDateTimeOffset().ToUnixTimeMilliseconds() + terms.Min(term => term.ExpiresMs);
+
+    private void RequireBehind(string id, JsonElement decision, SimHold? before)
+    {
+        string? behind = decision.TryGetProperty("behind", out JsonElement said) ? said.GetString() : null;
+        Saw(behind is null ? "first" : "behind");
+        Require(behind == before?.Id, "P3", $"{id} is behind `{behind}` where `{before?.Id}` is right");
     }
 
     private void OnApproval(Part part, int partition, JsonElement decision, HashSet<string> written)
@@ -203,6 +233,7 @@ internal sealed class SimModel
         bool counted = decision.GetProperty("counted").GetBoolean();
         string said = counted ? "" : decision.GetProperty("why").GetString()!;
         Require(said == why, "P1", $"{id} says `{said}` where `{why}` is right");
+        Saw(counted ? "counted" : why);
         if (!counted) { return; }
         hold!.Counted.Add((statement.Approves, statement.Person, statement.Group));
         written.Add(hold.Id);
@@ -225,6 +256,7 @@ internal sealed class SimModel
         string id = full[..full.LastIndexOf('/')];
         SimHold? hold = part.Holds.Values.FirstOrDefault(open => open.Id == id);
         Require(hold is not null, "P1", $"{full} ({name}) ends a hold that is not open");
+        Require(!hold.Waits, "P3", $"{full} ({name}) before {hold.Before?.Id}, which is of the same key");
         bool expired = !hold.Met && !hold.Rejected;
         if (expired)
         {
@@ -245,9 +277,14 @@ internal sealed class SimModel
         {
             Require(full == $"{id}/r-{part.Seq}", "P1", $"{full} where {id}/r-{part.Seq} is right");
             RequireVerdict(full, decision, again, "hold");
+            bool byKey = hold.Record.Key is not null && again.Terms.Any(term => term.ByKey);
+            if (hold.Queue is null && byKey) { part.Join(hold); }
+            else if (hold.Queue is { } queue && queue[^1] == hold && !byKey) { part.Leave(hold); }
+
+            RequireBehind(full, decision, hold.Before);
             expected[SimPolicy.Held].Add(new Expected(id, Encoding.UTF8.GetBytes(id), hold.Record.Value, null, null, hold.Record));
             hold.Terms = again.Terms;
-            hold.ExpiresMs = decision.GetProperty("time").GetDateTimeOffset().ToUnixTimeMilliseconds() + again.Terms.Min(terms => terms.ExpiresMs);
+            hold.ExpiresMs = Expiry(decision, again.Terms);
             hold.Counted.Clear();
             hold.Seen = (null, "", "");
             written.Add(id);
@@ -261,6 +298,7 @@ internal sealed class SimModel
             ? new Expected(id, release.Key, release.Value, release.HeaderSsn, release.Tag, hold.Record)
             : new Expected(id, hold.Record.KeyBytes, hold.Record.Value, null, null, hold.Record));
         part.Holds.Remove(hold.Offset);
+        part.Leave(hold);
         ended.Add(id);
         written.Remove(id);
     }
@@ -317,7 +355,8 @@ internal sealed class SimModel
             JsonElement shown = JsonDocument.Parse(last.Value).RootElement;
             SimHold hold = part.Holds.Values.First(open => open.Id == id);
             Require(shown.GetProperty("statements").GetArrayLength() == hold.Counted.Count, "P1", $"{id}: the state topic has {shown.GetProperty("statements").GetArrayLength()} statements where {hold.Counted.Count} counted");
-            Require(shown.GetProperty("expires").GetDateTimeOffset().ToUnixTimeMilliseconds() == hold.ExpiresMs, "P1", $"{id}: another expiry than its terms give");
+            long expires = shown.TryGetProperty("expires", out JsonElement at) ? at.GetDateTimeOffset().ToUnixTimeMilliseconds() : long.MaxValue;
+            Require(expires == hold.ExpiresMs, "P1", $"{id}: another expiry than its terms give");
             hold.Seen = (shown.TryGetProperty("record", out JsonElement record) ? record.GetString() : null, shown.GetProperty("digest").GetString()!, shown.GetProperty("view_digest").GetString()!);
         }
     }
@@ -330,6 +369,8 @@ internal sealed class SimModel
         Require(checkpoint.GetProperty("previous").GetString() == part.Checkpoint, "P1", $"{record}: does not follow the checkpoint before it");
         part.Checkpoint = Base64Url.EncodeToString(SHA256.HashData(record.Value!));
     }
+
+    private void Saw(string what) => Seen[what] = Seen.GetValueOrDefault(what) + 1;
 
     /// <summary>Masked text may be only where original bytes are.</summary>
     private static void SearchCanary(DriverRecord record)
@@ -364,12 +405,28 @@ internal sealed class SimModel
         public List<SimRecord> Ingress { get; } = [];
         public List<SimStatement> Statements { get; } = [];
         public Dictionary<int, SimHold> Holds { get; } = [];
+        public Dictionary<string, List<SimHold>> Queues { get; } = [];
         public int DecidedNext { get; set; }
         public int ApprovalsNext { get; set; }
         public long Seq { get; set; }
         public string Checkpoint { get; set; } = "";
         public string Announced { get; set; } = "";
         public bool Seen { get; set; }
+
+        public void Join(SimHold hold)
+        {
+            if (!Queues.TryGetValue(hold.Record.Key!, out List<SimHold>? queue)) { Queues[hold.Record.Key!] = queue = []; }
+            queue.Insert(queue.Count(other => other.Offset < hold.Offset), hold);
+            hold.Queue = queue;
+        }
+
+        public void Leave(SimHold hold)
+        {
+            if (hold.Queue is not { } queue) { return; }
+            queue.Remove(hold);
+            if (queue.Count == 0) { Queues.Remove(hold.Record.Key!); }
+            hold.Queue = null;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ using PolicyStreams.Schemas.Avro;
 namespace PolicyStreams.Faults.Tests.Simulation;
 
 /// <summary>Terms of a hold as the model knows them.</summary>
-internal sealed record SimTerms(string Rule, string Approvers, int Quorum, long ExpiresMs, bool AllowOnExpiry)
+internal sealed record SimTerms(string Rule, string Approvers, int Quorum, long ExpiresMs, bool AllowOnExpiry, bool ByKey = false)
 {
     public bool Admits(string group) => Approvers.Split(' ').Contains(group);
 }
@@ -53,6 +53,9 @@ internal sealed class SimPolicy
 
     public string Digest => Compiled.Digest;
 
+    /// <summary>True where later records of a held record's key wait behind it.</summary>
+    public bool ByKey => _large is { ByKey: true };
+
     /// <summary>A set of its own: a compiled policy learns schema ids, and simulations run side by side.</summary>
     public static IReadOnlyList<SimPolicy> MakeAll() =>
     [
@@ -61,6 +64,8 @@ internal sealed class SimPolicy
         new(2, null, 0, closed: true, starCard: false),
         new(3, new SimTerms("large", "risk", 2, 3_600_000, false), 1000, closed: false, starCard: true),
         new(4, new SimTerms("large", "risk board", 1, 2_000, false), 1000, closed: false, starCard: true),
+        new(5, new SimTerms("large", "risk", 1, 3_600_000, false, ByKey: true), 1000, closed: false, starCard: false),
+        new(6, new SimTerms("large", "risk board", 1, 5_000, false, ByKey: true), 50, closed: false, starCard: true),
     ];
 
     /// <summary>What the policy says of a record when it comes, or (<paramref name="release"/>) when a hold of it ends: then its own hold terms stand for met.</summary>
@@ -114,7 +119,7 @@ internal sealed class SimPolicy
         if (_large is not null)
         {
             rules.Add(FormattableString.Invariant(
-                $"{{ id: large, when: value.amount > {_above:0.0}, hold: {{ approvers: [{_large.Approvers.Replace(' ', ',')}], quorum: {_large.Quorum}, expires: {_large.ExpiresMs / 1000}s, on_expiry: deny, reason: large payment }} }}"));
+                $"{{ id: large, when: value.amount > {_above:0.0}, hold: {{ approvers: [{_large.Approvers.Replace(' ', ',')}], quorum: {_large.Quorum}, expires: {_large.ExpiresMs / 1000}s, on_expiry: deny, reason: large payment{(_large.ByKey ? ", scope: key" : "")} }} }}"));
         }
 
         rules.Add("{ id: phone, when: 'value.note.startsWith(\"tel:\")', hold: { approvers: [fraud, risk], expires: 600s, on_expiry: allow } }");
