@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench format clean
+.PHONY: help demo build test simulate mutants faults bench format clean
 
 help: ## Show this list
 	@echo 'PolicyStreams: make TARGET'
@@ -14,6 +14,15 @@ build: ## Release build; leaves the command at bin/policystreams
 
 test: ## Build, then run every test; the last line is `N passed, N failed, N skipped`
 	@eng/test.sh
+
+simulate: ## Random schedules against the runtime, without a broker; SEED=N runs one again, SCHEDULES=N sets how many
+	@eng/simulate.sh $(SEED)
+
+mutants: ## Take one line after the other out of the runtime, and see that a test fails each time; MUTANT=NAME runs one
+	@eng/mutants.sh $(MUTANT)
+
+faults: ## Faults on a real Kafka, each with its row; FAULTS="NAME …" picks some, and the table of docs/reliability.md is written where all ran
+	@eng/faults.sh $(FAULTS)
 
 bench: ## Micro-benchmarks; BENCH_ARGS picks some (default: all). The end-to-end job is bench/reference-job/run.sh
 	@eng/bootstrap.sh

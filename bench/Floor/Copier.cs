@@ -44,7 +44,7 @@ internal static class Copier
         IConsumerGroupMetadata? metadata = null;
         byte[] id = new byte[64];
         byte[] decision = new byte[64 + DecisionTail.Length];
-        ConsumedRecord record = default;
+        FetchedRecord record = default;
         while (Stopwatch.GetElapsedTime(seenAt) < (records == 0 ? FirstWait : Idle))
         {
             reader.Fetch(TimeSpan.FromMilliseconds(10), PollMax);

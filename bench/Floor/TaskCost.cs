@@ -61,7 +61,7 @@ internal static class TaskCost
         })
         {
             var sink = new NoSink();
-            using var context = new TaskContext(sink, sink, TimeProvider.System, new TaskKeys(audit ? Encoding.UTF8.GetBytes("audit-key-0123456789-0123456789-0") : default, default, null), sink, "bench", "bench", path);
+            using var context = new TaskContext(sink, sink, TimeProvider.System, new TaskKeys(audit ? Encoding.UTF8.GetBytes("audit-key-0123456789-0123456789-0") : default, default, null), sink, "bench", "bench", recordPath: path);
             using var task = new StreamTask(context, binding, 0, "");
             Say(name, value, offset =>
             {

@@ -27,7 +27,7 @@ internal sealed class ManagedRecordReader(IConsumer<byte[]?, byte[]?> consumer) 
         return _result is null && _error is null ? 0 : 1;
     }
 
-    public override bool TryTake(ref ConsumedRecord record)
+    public override bool TryTake(ref FetchedRecord record)
     {
         record = default;
         if (_error is { } error)

@@ -50,6 +50,10 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public abstract void Dispose();
 
+    /// <summary>What <see cref="LastError"/> says of a record that was not delivered.</summary>
+    protected static string Describe(Error error, bool ownTime, string topic) =>
+        ownTime && error.Code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord) ? $"{topic}: {error.Reason}: is this host's clock right?" : $"{topic}: {error.Reason}";
+
     /// <summary>True where an error speaks of the record itself, so that sending it again cannot help.</summary>
     /// <param name="ownTime">See <see cref="OutputRecord.OwnTime"/>: a clock that is wrong is no fault of the record's.</param>
     protected static bool IsRefusal(ErrorCode code, bool ownTime) => !(ownTime && code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord)) && code is ErrorCode.MsgSizeTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg or ErrorCode.RecordListTooLarge;

@@ -4,7 +4,7 @@ using PolicyStreams.Rules;
 namespace PolicyStreams.Processor.Kafka;
 
 /// <summary>One record as the group's consumer gave it. Points into the reader's memory: good until the next is taken.</summary>
-internal ref struct ConsumedRecord
+internal ref struct FetchedRecord
 {
     public TopicPartition Partition;
     public long Offset;
@@ -37,7 +37,7 @@ internal abstract class RecordReader : IDisposable
     public abstract int Fetch(TimeSpan wait, int most);
 
     /// <summary>The next record in hand.</summary>
-    public abstract bool TryTake(ref ConsumedRecord record);
+    public abstract bool TryTake(ref FetchedRecord record);
 
     /// <summary>Headers of the record that was taken last, without those under the system's prefix: a producer cannot speak for the system.</summary>
     public abstract void CopyHeaders(RecordHeaders into);

@@ -151,6 +151,6 @@ internal sealed class TransactionalProducer : OutputProducer
         if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
         _failed++;
         _refused |= IsRefusal(error.Code, ownTime);
-        LastError = ownTime && error.Code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord) ? $"{topic}: {error.Reason}: is this host's clock right?" : $"{topic}: {error.Reason}";
+        LastError = Describe(error, ownTime, topic);
     }
 }

@@ -21,6 +21,9 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private const int ErrorSize = 512;
     private const int CopyPayload = 2;
     private const int LogAppendTime = 2;
+
+    // What a record carries back in its delivery report: nothing, this where its timestamp is the host's clock, or a number in _placed.
+    private const nint OwnTimeOnly = -1;
     private const int TopicsCached = 16;
 
     // Where the arguments of a record are in _arguments; the last two are there only where a record has them.
@@ -30,7 +33,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private readonly CancellationToken _stopping;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
     private readonly (string? Name, nint Topic)[] _recent = new (string?, nint)[TopicsCached];
-    private readonly Dictionary<long, Placement> _placed = [];
+    private readonly Dictionary<long, (Placement Placement, bool OwnTime)> _placed = [];
     private readonly LibRdKafka.Argument* _arguments;
     private GCHandle _self;
     private nint _client;
@@ -105,11 +108,11 @@ internal sealed unsafe class NativeProducer : OutputProducer
                 arguments[count++].Pointer = (void*)headers;
             }
 
-            if (placed is not null)
+            if (placed is not null || record.OwnTime)
             {
-                _placed[++_lastPlaced] = placed;
+                if (placed is not null) { _placed[++_lastPlaced] = (placed, record.OwnTime); }
                 arguments[count].Kind = LibRdKafka.ArgumentKind.Opaque;
-                arguments[count++].Pointer = (void*)(nint)_lastPlaced;
+                arguments[count++].Pointer = (void*)(nint)(placed is not null ? _lastPlaced : OwnTimeOnly);
             }
 
             nint error;
@@ -124,7 +127,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
             // The headers are the library's only where it took the record. The transaction cannot be committed any more; what is certain shows at its end.
             if (headers != 0) { LibRdKafka.HeadersDestroy(headers); }
             if (placed is not null) { _placed.Remove(_lastPlaced); }
-            Failed(LibRdKafka.Exception(error).Error);
+            Failed(LibRdKafka.Exception(error).Error, record.OwnTime, record.Topic);
         }
     }
 
@@ -281,29 +284,33 @@ internal sealed unsafe class NativeProducer : OutputProducer
         }
     }
 
-    private void Failed(Error error)
+    private void Failed(Error error, bool ownTime, string topic)
     {
         // Records purged by the abort itself say nothing new.
         if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
         _failed++;
-        _refused |= IsRefusal(error.Code);
-        LastError = error.Reason;
+        _refused |= IsRefusal(error.Code, ownTime);
+        LastError = Describe(error, ownTime, topic);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnDelivery(nint client, LibRdKafka.Message* message, nint self)
     {
-        if (message->Error == 0 && message->Opaque == 0) { return; }
+        if (message->Error == 0 && message->Opaque <= 0) { return; }
         var producer = (NativeProducer)GCHandle.FromIntPtr(self).Target!;
-        if (message->Opaque != 0 && producer._placed.Remove(message->Opaque, out Placement? placed))
+        bool ownTime = message->Opaque == OwnTimeOnly;
+        if (message->Opaque > 0 && producer._placed.Remove(message->Opaque, out (Placement Placement, bool OwnTime) sent))
         {
             int type;
             long timestamp = LibRdKafka.MessageTimestamp(message, &type);
-            placed.Offset = message->Offset;
-            if (type == LogAppendTime) { placed.AppendedMs = timestamp; }
+            sent.Placement.Offset = message->Offset;
+            if (type == LogAppendTime) { sent.Placement.AppendedMs = timestamp; }
+            ownTime = sent.OwnTime;
         }
 
-        if (message->Error != 0) { producer.Failed(new Error((ErrorCode)message->Error, Marshal.PtrToStringUTF8((nint)LibRdKafka.ErrorText(message->Error)) ?? "")); }
+        if (message->Error == 0) { return; }
+        string topic = message->Topic == 0 ? "" : Marshal.PtrToStringUTF8((nint)LibRdKafka.TopicName(message->Topic)) ?? "";
+        producer.Failed(new Error((ErrorCode)message->Error, Marshal.PtrToStringUTF8((nint)LibRdKafka.ErrorText(message->Error)) ?? ""), ownTime, topic);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

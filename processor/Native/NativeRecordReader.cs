@@ -50,7 +50,7 @@ internal sealed unsafe class NativeRecordReader : RecordReader
         return _count;
     }
 
-    public override bool TryTake(ref ConsumedRecord record)
+    public override bool TryTake(ref FetchedRecord record)
     {
         if (_next >= _count) { return false; }
         LibRdKafka.Message* message = _messages[_next++];

@@ -224,7 +224,7 @@ internal sealed partial class StreamThread : IDisposable
     {
         TimeSpan wait = _open ? Remaining() : PollIdle;
         if (_assignedBusy) { wait = TimeSpan.Zero; }
-        ConsumedRecord record = default;
+        FetchedRecord record = default;
         for (int taken = 0; taken < PollRecordsMax;)
         {
             int count = Fetch(taken == 0 ? wait : TimeSpan.Zero, PollRecordsMax - taken);
@@ -278,7 +278,7 @@ internal sealed partial class StreamThread : IDisposable
         return count;
     }
 
-    private void Process(TaskRunner runner, in ConsumedRecord record)
+    private void Process(TaskRunner runner, in FetchedRecord record)
     {
         _reader!.CopyHeaders(_headers);
         var input = new RecordInput

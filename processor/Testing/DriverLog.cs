@@ -9,57 +9,120 @@ namespace PolicyStreams.Processor.Testing;
 /// <summary>The driver's topics: lists in memory, with one open transaction.</summary>
 internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 {
-    private readonly Dictionary<(string Topic, int Partition), List<DriverRecord>> _partitions = [];
+    private readonly Dictionary<(string Topic, int Partition), DriverPartition> _partitions = [];
     private readonly Dictionary<string, List<DriverRecord>> _topics = new(StringComparer.Ordinal);
-    private readonly List<(DriverRecord Record, Placement? Placed)> _open = [];
+    private readonly List<DriverRecord> _news = [];
+    private readonly List<DriverRecord> _open = [];
+    private readonly List<(Placement Placed, long Offset)> _reports = [];
     private readonly List<string> _alarms = [];
+
+    private int _transactions;
 
     public IReadOnlyList<string> Alarms => _alarms;
 
+    /// <summary>The process ends at this many further sends from now; -1 for never.</summary>
+    public int SendsLeft { get; set; } = -1;
+
+    /// <summary>False stands for a held topic that cannot be read now.</summary>
+    public bool HeldReadable { get; set; } = true;
+
+    /// <summary>True lets delivery reports come only when the transaction ends, as a client may.</summary>
+    public bool ReportsLate { get; set; }
+
     public DriverRecord Append(string topic, int partition, byte[]? key, byte[]? value, IReadOnlyList<KeyValuePair<string, byte[]?>> headers, long timestampMs)
     {
-        List<DriverRecord> records = Partition(topic, partition);
-        var record = new DriverRecord(topic, partition, records.Count, key, value, headers, timestampMs);
-        records.Add(record);
-        Topic(topic).Add(record);
+        var record = new DriverRecord(topic, partition, Partition(topic, partition).Next++, key, value, headers, timestampMs);
+        Append(record);
         return record;
     }
 
     public void Send(in OutputRecord record, Placement? placed = null)
     {
+        if (SendsLeft == 0) { throw new DriverCrashException(); }
+        if (SendsLeft > 0) { SendsLeft--; }
         var headers = new List<KeyValuePair<string, byte[]?>>();
         for (int i = 0; i < (record.Headers?.Count ?? 0); i++)
         {
             headers.Add(new(Encoding.UTF8.GetString(record.Headers!.Name(i)), record.Headers.IsNull(i) ? null : record.Headers.Value(i).ToArray()));
         }
 
-        _open.Add((new DriverRecord(record.Topic, record.Partition, -1, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs), placed));
+        // As on a broker: an offset is given when the record arrives, and an aborted one leaves a gap.
+        long offset = Partition(record.Topic, record.Partition).Next++;
+        if (placed is not null)
+        {
+            _reports.Add((placed, offset));
+            if (!ReportsLate) { Report(); }
+        }
+
+        _open.Add(new DriverRecord(record.Topic, record.Partition, offset, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs));
     }
 
     public void Commit()
     {
-        foreach ((DriverRecord record, Placement? placed) in _open)
+        Report();
+        if (_open.Count > 0) { _transactions++; }
+        foreach (DriverRecord record in _open)
         {
-            DriverRecord appended = Append(record.Topic, record.Partition, record.Key, record.Value, record.Headers, record.TimestampMs);
-            if (placed is not null) { placed.Offset = appended.Offset; }
+            DriverRecord visible = record with { Transaction = _transactions };
+            Append(visible);
+            _news.Add(visible);
         }
 
-        _open.Clear();
+        End();
     }
 
-    public void Abort() => _open.Clear();
+    public void Abort()
+    {
+        Report();
+        End();
+    }
 
     public IReadOnlyList<DriverRecord> Read(string topic) => [.. Topic(topic)];
 
-    public IReadOnlyList<DriverRecord> Read(string topic, int partition) => [.. Partition(topic, partition)];
+    public IReadOnlyList<DriverRecord> Read(string topic, int partition) => [.. Partition(topic, partition).Records];
 
-    public IReadOnlyList<DriverRecord> From(string topic, int partition, long offset) => [.. Partition(topic, partition).Skip((int)offset)];
+    public IReadOnlyList<DriverRecord> From(string topic, int partition, long offset) => [.. Partition(topic, partition).Records.Where(record => record.Offset >= offset)];
+
+    /// <summary>The first record at or behind an offset; null where there is none.</summary>
+    public DriverRecord? Next(string topic, int partition, long offset)
+    {
+        List<DriverRecord> records = Partition(topic, partition).Records;
+        int at = IndexOf(records, offset);
+        return at < records.Count ? records[at] : null;
+    }
+
+    public long End(string topic, int partition) => Partition(topic, partition).Next;
+
+    /// <summary>What transactions made visible since the last call.</summary>
+    public IReadOnlyList<DriverRecord> TakeNews()
+    {
+        DriverRecord[] news = [.. _news];
+        _news.Clear();
+        return news;
+    }
+
+    /// <summary>Keeps the last record of each key, as the broker's cleaner does; offsets stay.</summary>
+    public void Compact(string topic, bool dropTombstones)
+    {
+        foreach (((string name, _), DriverPartition partition) in _partitions)
+        {
+            if (name != topic) { continue; }
+            var last = new Dictionary<string, long>(StringComparer.Ordinal);
+            foreach (DriverRecord record in partition.Records) { last[record.KeyText] = record.Offset; }
+            partition.Records.RemoveAll(record => last[record.KeyText] != record.Offset || (dropTombstones && record.Value is null));
+        }
+    }
 
     public void Take(DriverLog other)
     {
         foreach ((string topic, List<DriverRecord> records) in other._topics)
         {
-            foreach (DriverRecord record in records) { Append(topic, record.Partition, record.Key, record.Value, record.Headers, record.TimestampMs); }
+            foreach (DriverRecord record in records) { Append(record); }
+        }
+
+        foreach (((string topic, int partition), DriverPartition found) in other._partitions)
+        {
+            Partition(topic, partition).Next = found.Next;
         }
     }
 
@@ -71,15 +134,17 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
 
     public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found)
     {
-        List<DriverRecord> records = Partition(heldTopic, partition);
-        found = hold.HeldOffset >= 0 && hold.HeldOffset < records.Count && HeldReader.Decode(Message(records[(int)hold.HeldOffset]), into);
+        found = false;
+        if (!HeldReadable) { return false; }
+        found = hold.HeldOffset >= 0 && Next(heldTopic, partition, hold.HeldOffset) is { } record && record.Offset == hold.HeldOffset && HeldReader.Decode(Message(record), into);
         return true;
     }
 
     public bool TryReadState(string stateTopic, int partition, TaskHold hold, out byte[]? value)
     {
-        List<DriverRecord> records = Partition(stateTopic, partition);
-        value = hold.StateOffset >= 0 && hold.StateOffset < records.Count ? records[(int)hold.StateOffset].Value : null;
+        value = null;
+        if (!HeldReadable) { return false; }
+        value = hold.StateOffset >= 0 && Next(stateTopic, partition, hold.StateOffset) is { } record && record.Offset == hold.StateOffset ? record.Value : null;
         return true;
     }
 
@@ -108,9 +173,41 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         Message = Message(record),
     };
 
-    private List<DriverRecord> Partition(string topic, int partition)
+    private void Report()
     {
-        if (!_partitions.TryGetValue((topic, partition), out List<DriverRecord>? records)) { _partitions[(topic, partition)] = records = []; }
+        foreach ((Placement placed, long offset) in _reports) { placed.Offset = offset; }
+        _reports.Clear();
+    }
+
+    // The transaction's marker takes an offset too.
+    private void End()
+    {
+        foreach ((string topic, int partition) in _open.Select(record => (record.Topic, record.Partition)).Distinct()) { Partition(topic, partition).Next++; }
+        _open.Clear();
+    }
+
+    private void Append(DriverRecord record)
+    {
+        Partition(record.Topic, record.Partition).Records.Add(record);
+        Topic(record.Topic).Add(record);
+    }
+
+    private static int IndexOf(List<DriverRecord> records, long offset)
+    {
+        int low = 0, high = records.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (records[middle].Offset < offset) { low = middle + 1; }
+            else { high = middle; }
+        }
+
+        return low;
+    }
+
+    private DriverPartition Partition(string topic, int partition)
+    {
+        if (!_partitions.TryGetValue((topic, partition), out DriverPartition? records)) { _partitions[(topic, partition)] = records = new DriverPartition(); }
         return records;
     }
 
@@ -120,3 +217,14 @@ internal sealed class DriverLog : IRecordSink, IHeldReader, ITaskObserver
         return records;
     }
 }
+
+/// <summary>One partition: its records by offset, with gaps where compaction took some, and the next offset.</summary>
+internal sealed class DriverPartition
+{
+    public List<DriverRecord> Records { get; } = [];
+
+    public long Next { get; set; }
+}
+
+/// <summary>The process of a driver ends here.</summary>
+internal sealed class DriverCrashException : Exception;

@@ -12,6 +12,9 @@ namespace PolicyStreams.Processor.Testing;
 /// <summary>A record that the driver was given or wrote.</summary>
 public sealed record DriverRecord(string Topic, int Partition, long Offset, byte[]? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, byte[]?>> Headers, long TimestampMs)
 {
+    /// <summary>Number of the transaction that wrote it, from 1; 0 for what a test gave.</summary>
+    public int Transaction { get; init; }
+
     /// <summary>The key as UTF-8 text; empty for a null key.</summary>
     public string KeyText => Key is null ? "" : Encoding.UTF8.GetString(Key);
 
@@ -37,6 +40,28 @@ public sealed record DriverRecord(string Topic, int Partition, long Offset, byte
 public sealed record DriverKeys(ReadOnlyMemory<byte> AuditKey = default, ReadOnlyMemory<byte> HoldKey = default, StatementVerifier? Approvals = null, KeyRing? Ring = null)
 {
     public override string ToString() => "keys";
+}
+
+/// <summary>How the end of a transaction comes out.</summary>
+public enum DriverCommit
+{
+    /// <summary>Visible, and the process knows.</summary>
+    Committed,
+
+    /// <summary>The broker refused it, and the process knows: everything since the last commit is read again.</summary>
+    Aborted,
+
+    /// <summary>Visible, and the process does not know: its tasks restore.</summary>
+    UnknownCommitted,
+
+    /// <summary>Not visible, and the process does not know: its tasks restore.</summary>
+    UnknownAborted,
+
+    /// <summary>The process ends before the broker heard of it.</summary>
+    CrashBefore,
+
+    /// <summary>The process ends once the broker has it.</summary>
+    CrashAfter,
 }
 
 /// <summary>
@@ -98,45 +123,154 @@ public sealed class TopologyDriver : IDisposable
     /// <summary>Holds open now, over all tasks.</summary>
     public int OpenHolds => _tasks.Values.Sum(task => task.OpenHolds);
 
+    /// <summary>False stands for a registry that does not answer: a record of an unknown schema id waits, and the records behind it.</summary>
+    public bool RegistryAnswers { get; set; } = true;
+
+    /// <summary>False stands for a held topic that cannot be read now: what would end a hold waits.</summary>
+    public bool HeldReadable { get => _log.HeldReadable; set => _log.HeldReadable = value; }
+
+    /// <summary>True lets the client tell where held records lie only at the transaction's end. Default false: at once.</summary>
+    public bool ReportsLate { get => _log.ReportsLate; set => _log.ReportsLate = value; }
+
     /// <summary>Appends a record to an ingress topic and processes it.</summary>
     /// <returns>Its offset.</returns>
     public long Pipe(string topic, byte[]? key, byte[]? value, IReadOnlyList<KeyValuePair<string, byte[]?>>? headers = null, int partition = 0, long? timestampMs = null)
     {
         DriverRecord record = _log.Append(topic, partition, key, value, headers ?? [], timestampMs ?? NowMs);
-        Process(record);
+        Guarded(() => Process(record));
         if (AutoCommit) { Commit(); }
         return record.Offset;
+    }
+
+    /// <summary>Appends a record to an ingress topic and leaves it there: <see cref="Deliver"/> processes it.</summary>
+    /// <returns>Its offset.</returns>
+    public long Append(string topic, byte[]? key, byte[]? value, IReadOnlyList<KeyValuePair<string, byte[]?>>? headers = null, int partition = 0, long? timestampMs = null) =>
+        _log.Append(topic, partition, key, value, headers ?? [], timestampMs ?? NowMs).Offset;
+
+    /// <summary>Processes the next record of an ingress partition. A partition without a task gets one, restored.</summary>
+    /// <param name="back">How far before its next record the task reads: what it has processed already must change nothing.</param>
+    /// <returns>False where there is none, or the task must wait.</returns>
+    public bool Deliver(string topic, int partition = 0, int back = 0)
+    {
+        bool done = false;
+        Guarded(() => done = _log.Next(topic, partition, Math.Max(0, TaskOf(topic, partition).NextIngress - back)) is { } record && Process(record));
+        if (done && AutoCommit) { Commit(); }
+        return done;
     }
 
     /// <summary>Appends a signed statement to the approvals topic of a binding and processes it.</summary>
     public void PipeStatement(string ingressTopic, string holdId, byte[] jws, int partition = 0, long? appendedMs = null)
     {
-        StreamTask task = TaskOf(ingressTopic, partition);
-        DriverRecord record = _log.Append(task.ApprovalsTopic, partition, Encoding.UTF8.GetBytes(holdId), jws, [], appendedMs ?? NowMs);
-        task.Statement(record.Offset, record.TimestampMs, record.Key, record.Value);
-        task.EndHolds(0, int.MaxValue);
+        AppendStatement(ingressTopic, holdId, jws, partition, appendedMs);
+        while (DeliverStatement(ingressTopic, partition)) { }
+        Guarded(() => TaskOf(ingressTopic, partition).EndHolds(0, int.MaxValue));
         if (AutoCommit) { Commit(); }
     }
 
-    /// <summary>Does what is due by the clock: expires holds.</summary>
-    public void Punctuate()
+    /// <summary>Appends a signed statement to the approvals topic of a binding and leaves it there: <see cref="DeliverStatement"/> processes it.</summary>
+    /// <returns>Its offset.</returns>
+    public long AppendStatement(string ingressTopic, string holdId, byte[]? jws, int partition = 0, long? appendedMs = null) =>
+        _log.Append(BindingOf(ingressTopic).Document.Topics.Approvals, partition, Encoding.UTF8.GetBytes(holdId), jws, [], appendedMs ?? NowMs).Offset;
+
+    /// <summary>Gives a task its next statement. What it met or rejected ends at the next <see cref="Punctuate"/>.</summary>
+    /// <param name="back">As for <see cref="Deliver"/>.</param>
+    /// <returns>False where there is none.</returns>
+    public bool DeliverStatement(string ingressTopic, int partition = 0, int back = 0)
     {
-        foreach (StreamTask task in _tasks.Values) { task.EndHolds(NowMs, int.MaxValue); }
+        bool done = false;
+        Guarded(() =>
+        {
+            StreamTask task = TaskOf(ingressTopic, partition);
+            if (_log.Next(task.ApprovalsTopic, partition, Math.Max(0, task.NextApprovals - back)) is not { } record) { return; }
+            done = task.Statement(record.Offset, record.TimestampMs, record.Key, record.Value) != TaskStep.NotNow;
+        });
+        return done;
+    }
+
+    /// <summary>Does what is due by the clock and by statements: ends holds. A hold expires only once its task has consumed the statements that are there.</summary>
+    /// <param name="most">Most holds that each task ends.</param>
+    public void Punctuate(int most = int.MaxValue)
+    {
+        Guarded(() =>
+        {
+            foreach (StreamTask task in _tasks.Values)
+            {
+                bool consumed = task.NextApprovals >= _log.End(task.ApprovalsTopic, task.Partition);
+                task.EndHolds(consumed ? NowMs : 0, most);
+                if (task.ReleaseNeeds is { } needed && RegistryAnswers) { task.Binding.AnswerUnknown(needed); }
+            }
+        });
         if (AutoCommit) { Commit(); }
     }
 
     /// <summary>Commits what was sent since the last commit.</summary>
-    public void Commit()
+    public void Commit() => Commit(DriverCommit.Committed);
+
+    /// <summary>Ends the open transaction, one way or another.</summary>
+    public void Commit(DriverCommit how)
     {
-        foreach (StreamTask task in _tasks.Values) { task.EndTransaction(); }
-        _log.Commit();
-        foreach ((var partition, StreamTask task) in _tasks)
+        Guarded(() =>
         {
-            if (!task.Touched) { continue; }
-            task.Commit();
-            _committed[partition] = (task.CommittedIngress, task.CommittedApprovals);
-        }
+            foreach (StreamTask task in _tasks.Values) { task.EndTransaction(); }
+            if (how is DriverCommit.Committed or DriverCommit.UnknownCommitted or DriverCommit.CrashAfter)
+            {
+                _log.Commit();
+                foreach ((var partition, StreamTask task) in _tasks)
+                {
+                    if (task.Touched) { _committed[partition] = (task.NextIngress, task.NextApprovals); }
+                }
+            }
+
+            switch (how)
+            {
+                case DriverCommit.Committed:
+                    foreach (StreamTask task in _tasks.Values)
+                    {
+                        if (task.Touched) { task.Commit(); }
+                    }
+
+                    break;
+                case DriverCommit.Aborted:
+                    Abort();
+                    break;
+                case DriverCommit.UnknownCommitted or DriverCommit.UnknownAborted:
+                    _log.Abort();
+                    RestoreAll();
+                    break;
+                default:
+                    Crash();
+                    break;
+            }
+        });
     }
+
+    /// <summary>Lets the process end at the send after the next <paramref name="sends"/>: inside whatever it does then.</summary>
+    public void CrashAfter(int sends) => _log.SendsLeft = sends;
+
+    /// <summary>The group takes a partition away in good order: the open transaction is committed first. Its next record finds a task restored.</summary>
+    public void Revoke(string topic, int partition = 0)
+    {
+        if (!_tasks.TryGetValue((topic, partition), out StreamTask? task)) { return; }
+        if (task.Touched) { Commit(); }
+        Drop(topic, partition);
+    }
+
+    /// <summary>The group has taken a partition away already: what is open is aborted.</summary>
+    public void Lose(string topic, int partition = 0)
+    {
+        Drop(topic, partition);
+        Abort();
+    }
+
+    /// <summary>Compacts a topic, as the broker's cleaner may at any time: the last record of each key stays, under its offset.</summary>
+    /// <param name="dropTombstones">Those too, as after <c>delete.retention.ms</c>.</param>
+    public void Compact(string topic, bool dropTombstones) => _log.Compact(topic, dropTombstones);
+
+    /// <summary>What transactions made visible since the last call, in the order of the transactions.</summary>
+    public IReadOnlyList<DriverRecord> TakeCommitted() => _log.TakeNews();
+
+    /// <summary>The group's committed offsets of a task, next to read; -1 where there are none.</summary>
+    public (long Ingress, long Approvals) CommittedOffsets(string topic, int partition = 0) => _committed.GetValueOrDefault((topic, partition), (-1, -1));
 
     /// <summary>Aborts the open transaction: what was sent is never readable, and its records are processed again by <see cref="Redeliver"/>.</summary>
     public void Abort()
@@ -151,13 +285,12 @@ public sealed class TopologyDriver : IDisposable
     /// <summary>Ends the process at once and starts another: uncommitted records are gone, tasks restore from their topics.</summary>
     public void Crash()
     {
+        _log.SendsLeft = -1;
         _log.Abort();
-        foreach (StreamTask task in _tasks.Values) { task.Dispose(); }
-        List<(string Topic, int Partition)> partitions = [.. _tasks.Keys];
-        _tasks.Clear();
-        _context.Dispose();
+        TaskContext old = _context;
         _context = NewContext();
-        foreach ((string topic, int partition) in partitions) { TaskOf(topic, partition); }
+        RestoreAll();
+        old.Dispose();
     }
 
     /// <summary>Processes what tasks have not committed yet: ingress records and statements behind their offsets, as the group would deliver them again.</summary>
@@ -215,7 +348,32 @@ public sealed class TopologyDriver : IDisposable
 
     private long NowMs => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private void Process(DriverRecord record)
+    private void RestoreAll()
+    {
+        List<(string Topic, int Partition)> partitions = [.. _tasks.Keys];
+        foreach (StreamTask task in _tasks.Values) { task.Dispose(); }
+        _tasks.Clear();
+        foreach ((string topic, int partition) in partitions) { TaskOf(topic, partition); }
+    }
+
+    private void Drop(string topic, int partition)
+    {
+        if (_tasks.Remove((topic, partition), out StreamTask? task)) { task.Dispose(); }
+    }
+
+    private void Guarded(Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (DriverCrashException)
+        {
+            Crash();
+        }
+    }
+
+    private bool Process(DriverRecord record)
     {
         StreamTask task = TaskOf(record.Topic, record.Partition);
         var headers = new RecordHeaders();
@@ -234,22 +392,27 @@ public sealed class TopologyDriver : IDisposable
             Headers = headers,
             Principal = task.Binding.Document.TopicPrincipal,
         };
-        if (_waiting.Contains((record.Topic, record.Partition)) && !_redelivering) { return; }
+        if (_waiting.Contains((record.Topic, record.Partition)) && !_redelivering) { return false; }
         _waiting.Remove((record.Topic, record.Partition));
         while (task.Process(input) == TaskStep.NeedsSchema)
         {
+            if (!RegistryAnswers) { return false; }
             JudgeResult needed = task.Needed;
             CompiledPolicy? policy = _policy;
+
+            // Without a registry to ask, what the policy was not resolved with is unknown.
             if (Registry is null) { task.Binding.AnswerUnknown(needed); }
             else { policy = Registry(task.Binding, needed); }
             if (policy is null)
             {
                 _waiting.Add((record.Topic, record.Partition));
-                return;
+                return false;
             }
 
             if (!ReferenceEquals(policy, _policy)) { UsePolicy(policy); }
         }
+
+        return true;
     }
 
     private StreamTask TaskOf(string topic, int partition)

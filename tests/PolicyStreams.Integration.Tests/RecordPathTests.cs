@@ -6,7 +6,6 @@ using PolicyStreams.Integration.Tests.Support;
 using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Rules;
-using ConsumedRecord = PolicyStreams.Processor.Kafka.ConsumedRecord;
 
 namespace PolicyStreams.Integration.Tests;
 
@@ -144,7 +143,7 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
         {
             Assert.Equal(path == RecordPath.Native, reader.GetType().Name == "NativeRecordReader");
             var headers = new RecordHeaders();
-            ConsumedRecord record = default;
+            FetchedRecord record = default;
             long until = Environment.TickCount64 + (long)s_deadline.TotalMilliseconds;
             while (read.Sum(p => p.Count) < count)
             {
@@ -198,7 +197,7 @@ public sealed class RecordPathTests(KafkaFixture kafka, RegistryFixture registry
         public string Text(int number) => Text(Key is not null, Key, Value is not null, Value, TimestampMs + number,
             Headers.Where(header => !Encoding.UTF8.GetString(header.Name).StartsWith("ps-", StringComparison.Ordinal)).Select(header => Header(header.Name, header.Value is null, header.Value)));
 
-        public static string Text(in ConsumedRecord record, RecordHeaders headers) => Text(record.HasKey, record.Key, record.HasValue, record.Value, record.TimestampMs,
+        public static string Text(in FetchedRecord record, RecordHeaders headers) => Text(record.HasKey, record.Key, record.HasValue, record.Value, record.TimestampMs,
             Enumerable.Range(0, headers.Count).Select(i => Header(headers.Name(i), headers.IsNull(i), headers.Value(i))));
 
         private static string Text(bool hasKey, ReadOnlySpan<byte> key, bool hasValue, ReadOnlySpan<byte> value, long timestamp, IEnumerable<string> headers) =>

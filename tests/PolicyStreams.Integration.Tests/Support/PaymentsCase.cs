@@ -59,12 +59,17 @@ internal sealed class PaymentsCase : IDisposable
 
     public string PolicyFile => Path.Combine(Policies, "payments.policy.yaml");
 
-    public static async Task<PaymentsCase> CreateAsync(KafkaFixture kafka, RegistryFixture registry, Func<string, string>? edit = null)
+    public static async Task<PaymentsCase> CreateAsync(KafkaFixture kafka, RegistryFixture registry, Func<string, string>? edit = null) =>
+        await CreateAsync(await kafka.RequireAsync(), await registry.RequireAsync(), edit);
+
+    /// <param name="clientConfig">A file of client properties, for a broker that asks who comes.</param>
+    public static async Task<PaymentsCase> CreateAsync(string bootstrap, string registry, Func<string, string>? edit = null, string? clientConfig = null)
     {
-        var made = new PaymentsCase(await kafka.RequireAsync(), await registry.RequireAsync(), "payments" + Convert.ToHexStringLower(Guid.NewGuid().ToByteArray().AsSpan(0, 4)));
+        var made = new PaymentsCase(bootstrap, registry, "payments" + Convert.ToHexStringLower(Guid.NewGuid().ToByteArray().AsSpan(0, 4)));
         made.SchemaId = await Clients.RegisterAsync(made.Registry, $"{made.Raw}-value", Path.Combine(TestEnvironment.Example, "raw.payments-value.avsc"));
         made.WritePolicy(edit);
-        (await Run.PolicyStreamsAsync("topics", "apply", "--bootstrap", made.Bootstrap, "--policies", made.Policies)).Succeeded();
+        string[] config = clientConfig is null ? [] : ["--kafka-config", clientConfig];
+        (await Run.PolicyStreamsAsync(["topics", "apply", "--bootstrap", made.Bootstrap, "--policies", made.Policies, .. config])).Succeeded();
         return made;
     }
 

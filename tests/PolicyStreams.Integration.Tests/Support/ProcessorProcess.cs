@@ -28,6 +28,8 @@ internal class CommandProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    public int Id => _process.Id;
+
     /// <summary>What it said last.</summary>
     public string Said => string.Join('\n', _lines);
 
@@ -41,9 +43,12 @@ internal class CommandProcess : IAsyncDisposable
     /// <summary>SIGTERM, and the exit code.</summary>
     public async Task<int> StopAsync()
     {
-        (await Run.ProgramAsync("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)], s_stop)).Succeeded();
+        await SignalAsync("TERM");
         return await ExitAsync(s_stop);
     }
+
+    /// <summary>Sends a signal by its name: <c>STOP</c>, <c>CONT</c>.</summary>
+    public async Task SignalAsync(string name) => (await Run.ProgramAsync("kill", ["-" + name, _process.Id.ToString(CultureInfo.InvariantCulture)], s_stop)).Succeeded();
 
     public async Task<int> ExitAsync(TimeSpan deadline)
     {
@@ -81,8 +86,8 @@ internal sealed class ProcessorProcess : CommandProcess
     private readonly PaymentsCase _case;
     private readonly string _group;
 
-    private ProcessorProcess(PaymentsCase payments, string group, IEnumerable<string> arguments, string http)
-        : base(arguments)
+    private ProcessorProcess(PaymentsCase payments, string group, IEnumerable<string> arguments, string http, IReadOnlyDictionary<string, string>? environment)
+        : base(arguments, environment)
     {
         _case = payments;
         _group = group;
@@ -96,7 +101,12 @@ internal sealed class ProcessorProcess : CommandProcess
     /// <param name="registry">Default: the case's.</param>
     /// <param name="withHttp">Whether it serves health and metrics.</param>
     /// <param name="more">Further options.</param>
-    public static ProcessorProcess Start(PaymentsCase payments, string? bootstrap = null, string? registry = null, bool withHttp = true, params string[] more)
+    public static ProcessorProcess Start(PaymentsCase payments, string? bootstrap = null, string? registry = null, bool withHttp = true, params string[] more) =>
+        Start(payments, null, bootstrap, registry, withHttp, more);
+
+    /// <param name="environment">Variables beside those of this process.</param>
+    public static ProcessorProcess Start(
+        PaymentsCase payments, IReadOnlyDictionary<string, string>? environment, string? bootstrap = null, string? registry = null, bool withHttp = true, params string[] more)
     {
         string group = $"policystreams-{payments.Name}";
         string http = $"127.0.0.1:{ScriptedService.FreePorts()}";
@@ -107,7 +117,8 @@ internal sealed class ProcessorProcess : CommandProcess
                 "run", "--bootstrap", bootstrap ?? payments.Bootstrap, "--registry", registry ?? payments.Registry, "--policies", payments.Policies, "--group", group,
                 "--key", $"customer-key=file:{payments.KeyFile}", "--state-dir", payments.StateDir, .. withHttp ? (string[])["--http", http] : [], .. more,
             ],
-            http);
+            http,
+            environment);
     }
 
     /// <summary>

@@ -25,11 +25,13 @@ internal sealed class ScriptedService : IAsyncDisposable
 
     public string Address { get; }
 
-    public static async Task<ScriptedService> StartAsync(string script, string name, params string[] options)
+    public static Task<ScriptedService> StartAsync(string script, string name, params string[] options) => StartAsync(script, name, FreePorts(), options);
+
+    public static async Task<ScriptedService> StartAsync(string script, string name, int port, params string[] options)
     {
         string folder = Directory.CreateTempSubdirectory($"policystreams-{name}-").FullName;
         Process watchdog = Watch(script, folder);
-        RunResult result = await Run.ProgramAsync(script, ["start", folder, "--port", FreePorts().ToString(CultureInfo.InvariantCulture), .. options], TimeSpan.FromMinutes(2));
+        RunResult result = await Run.ProgramAsync(script, ["start", folder, "--port", port.ToString(CultureInfo.InvariantCulture), .. options], TimeSpan.FromMinutes(3));
         string address = result.Succeeded().Split('\n')[^1].Trim();
         return new ScriptedService(script, folder, address) { _watchdog = watchdog };
     }
