@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Unicode;
 using PolicyStreams.Schemas.Capture;
 
@@ -120,12 +121,42 @@ internal sealed partial class AvroProgram
         }
         else
         {
+            if (result.Action == SiteAction.Text && TryReplaceText(ref w, site, node.Type, replacement.Written))
+            {
+                w.Pos = site.End;
+                w.Site = sitesEnd;
+                return true;
+            }
+
             w.Output.Append(w.Value[w.Pos..site.Start]);
             if (!Replace(w.Value, site, node.Type, result, replacement, w.Output)) { return false; }
         }
 
         w.Pos = site.End;
         w.Site = sitesEnd;
+        return true;
+    }
+
+    /// <summary>The commonest replacement, text for text: what lies before it, its length, and the text, in one go. False where it is another.</summary>
+    private static bool TryReplaceText(ref Writer w, in MaskSite site, AvroType type, ReadOnlySpan<byte> text)
+    {
+        int kept = site.Start;
+        if (type.Kind == AvroKind.Union)
+        {
+            // The index is kept; of one byte, which it is unless it is spelled longer than it need be.
+            if (type.Single is not { Kind: AvroKind.String } || w.Value[kept++] >= 0x80) { return false; }
+        }
+        else if (type.Kind != AvroKind.String) { return false; }
+
+        if (site.TextSource != SlotSource.Record || !AvroBytes.IsUtf8(ref MemoryMarshal.GetReference(text), text.Length)) { return false; }
+        ReadOnlySpan<byte> before = w.Value[w.Pos..kept];
+        Span<byte> room = w.Output.GetSpan(before.Length + 10 + text.Length);
+        before.CopyTo(room);
+        int length = before.Length;
+        if (text.Length < 64) { room[length++] = (byte)(text.Length << 1); }
+        else { length += AvroBytes.WriteLong(room[length..], text.Length); }
+        text.CopyTo(room[length..]);
+        w.Output.Advance(length + text.Length);
         return true;
     }
 
