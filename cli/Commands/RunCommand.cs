@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -37,6 +38,9 @@ internal static class RunCommand
     private static readonly Option<string> RegistryPassword = new("--registry-password") { Description = "Where that user's password is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RegistryToken = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RecordPath = new("--record-path") { Description = "How records are read, hashed, and produced: native or managed [default: native]", HelpName = "PATH" };
+    private static readonly Option<string> RegistryCa = new("--registry-ca") { Description = "PEM file of the authorities that alone are trusted for the registry's TLS [default: the system's]", HelpName = "FILE" };
+    private static readonly Option<string> RegistryCertificate = new("--registry-certificate") { Description = "PEM file of a client certificate with its chain, shown to the registry", HelpName = "FILE" };
+    private static readonly Option<string> RegistryCertificateKey = new("--registry-certificate-key") { Description = "PEM file of that certificate's key [default: in the same file]", HelpName = "FILE" };
     private static readonly Option<bool> AdoptOffsets = new("--adopt-offsets") { Description = "Go on from the group's offsets where they and the heads disagree, and record it" };
 
     internal static Command Create()
@@ -44,7 +48,7 @@ internal static class RunCommand
         var command = new Command("run", "Run the processor: consume ingress topics, decide and mask, write governed, rejected, held, and decisions in one transaction")
         {
             Bootstrap, Registry, Policies, Group, Threads, CommitInterval, CommitRecords, CommitMebibytes, HoldsMax, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
-            RegistryUser, RegistryPassword, RegistryToken, RecordPath, AdoptOffsets,
+            RegistryUser, RegistryPassword, RegistryToken, RegistryCa, RegistryCertificate, RegistryCertificateKey, RecordPath, AdoptOffsets,
         };
         command.SetAction(RunAsync);
         return command;
@@ -69,9 +73,16 @@ internal static class RunCommand
                 BasicPassword = options.RegistryPassword.Length > 0 ? SecretReference.ReadText(options.RegistryPassword, "Registry password") : null,
                 // Read at each use: a token in a file is renewed by whoever wrote it.
                 BearerToken = options.RegistryToken.Length > 0 ? _ => ValueTask.FromResult(SecretReference.ReadText(options.RegistryToken, "Registry token")) : null,
+                CaFile = options.RegistryCa.Length > 0 ? options.RegistryCa : null,
+                ClientCertificateFile = options.RegistryCertificate.Length > 0 ? options.RegistryCertificate : null,
+                ClientKeyFile = options.RegistryCertificateKey.Length > 0 ? options.RegistryCertificateKey : null,
             });
         }
-        catch (Exception e) when (e is IOException or ArgumentException)
+        catch (CryptographicException)
+        {
+            throw new StartException("--registry-ca, --registry-certificate, or --registry-certificate-key: a file is not PEM of what it is wanted for");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new StartException(e.Message);
         }
@@ -183,7 +194,9 @@ internal static class RunCommand
             (CommitRecords, nameof(ProcessorOptions.CommitRecords)), (CommitMebibytes, nameof(ProcessorOptions.CommitMebibytes)), (HoldsMax, nameof(ProcessorOptions.HoldsMax)),
             (AuditKey, nameof(ProcessorOptions.AuditKey)), (HoldKey, nameof(ProcessorOptions.HoldKey)), (ApprovalKeys, nameof(ProcessorOptions.ApprovalKeys)),
             (Instance, nameof(ProcessorOptions.Instance)), (StateDir, nameof(ProcessorOptions.StateDir)), (Http, nameof(ProcessorOptions.Http)),
-            (RegistryUser, nameof(ProcessorOptions.RegistryUser)), (RegistryPassword, nameof(ProcessorOptions.RegistryPassword)), (RegistryToken, nameof(ProcessorOptions.RegistryToken)), (RecordPath, nameof(ProcessorOptions.RecordPath))])
+            (RegistryUser, nameof(ProcessorOptions.RegistryUser)), (RegistryPassword, nameof(ProcessorOptions.RegistryPassword)), (RegistryToken, nameof(ProcessorOptions.RegistryToken)),
+            (RegistryCa, nameof(ProcessorOptions.RegistryCa)), (RegistryCertificate, nameof(ProcessorOptions.RegistryCertificate)),
+            (RegistryCertificateKey, nameof(ProcessorOptions.RegistryCertificateKey)), (RecordPath, nameof(ProcessorOptions.RecordPath))])
         {
             if (parsed.GetValue(option) is { } value) { values[name] = value; }
         }

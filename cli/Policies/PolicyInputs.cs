@@ -21,11 +21,17 @@ internal sealed class PolicyInputs
 
     public Option<string> RegistryToken { get; } = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
 
+    public Option<string> RegistryCa { get; } = new("--registry-ca") { Description = "PEM file of the authorities that alone are trusted for the registry's TLS [default: the system's]", HelpName = "FILE" };
+
+    public Option<string> RegistryCertificate { get; } = new("--registry-certificate") { Description = "PEM file of a client certificate with its chain, shown to the registry", HelpName = "FILE" };
+
+    public Option<string> RegistryCertificateKey { get; } = new("--registry-certificate-key") { Description = "PEM file of that certificate's key [default: in the same file]", HelpName = "FILE" };
+
     public Option<string[]> Key { get; } = new("--key") { Description = "A key by name, from a file or a variable; may be repeated", HelpName = "NAME=file:PATH|env:VARIABLE" };
 
     public void AddRegistryTo(Command command)
     {
-        foreach (Option option in (Option[])[Registry, RegistryUser, RegistryPassword, RegistryToken]) { command.Options.Add(option); }
+        foreach (Option option in (Option[])[Registry, RegistryUser, RegistryPassword, RegistryToken, RegistryCa, RegistryCertificate, RegistryCertificateKey]) { command.Options.Add(option); }
     }
 
     /// <summary>Reads a text file whole, within bounds; bytes that are not UTF-8 become U+FFFD, which the loader refuses.</summary>
@@ -67,6 +73,9 @@ internal sealed class PolicyInputs
         RegistryUser = parsed.GetValue(RegistryUser) ?? "",
         RegistryPassword = parsed.GetValue(RegistryPassword) ?? "",
         RegistryToken = parsed.GetValue(RegistryToken) ?? "",
+        RegistryCa = parsed.GetValue(RegistryCa) ?? "",
+        RegistryCertificate = parsed.GetValue(RegistryCertificate) ?? "",
+        RegistryCertificateKey = parsed.GetValue(RegistryCertificateKey) ?? "",
     });
 
     /// <summary>Schemas of a policy's bindings: subjects from the registry where there is one, everything else from files beside the policy.</summary>

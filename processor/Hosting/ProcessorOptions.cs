@@ -43,6 +43,15 @@ public sealed class ProcessorOptions
     /// <summary>A reference to a bearer token for the registry, <c>file:PATH</c> or <c>env:VARIABLE</c>.</summary>
     public string RegistryToken { get; set; } = "";
 
+    /// <summary>PEM file of the authorities that alone are trusted for the registry's TLS. Empty for the system's.</summary>
+    public string RegistryCa { get; set; } = "";
+
+    /// <summary>PEM file of a client certificate with its chain, shown to the registry. Empty for none.</summary>
+    public string RegistryCertificate { get; set; } = "";
+
+    /// <summary>PEM file of that certificate's key. Empty where the key is in the same file.</summary>
+    public string RegistryCertificateKey { get; set; } = "";
+
     /// <summary>A folder of <c>*.policy.yaml</c> files, or one such file. Required.</summary>
     [Required]
     public string Policies { get; set; } = "";

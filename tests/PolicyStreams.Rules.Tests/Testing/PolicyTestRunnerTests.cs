@@ -56,6 +56,70 @@ public class PolicyTestRunnerTests
         Assert.Equal(5, report.Passed);
     }
 
+    private const string Keyed = """
+        apiVersion: policystreams/v1
+        kind: Policy
+        metadata: { name: orders }
+        bindings:
+          - { name: orders, format: avro, key_format: avro, tombstones: allow }
+        rules:
+          - { id: embargo, when: 'key != null && key.region == "KP"', deny: {} }
+          - { id: card, mask: { field: card, constant: x } }
+          - { id: who, mask: { field: key.id, keep_last: 1 } }
+        """;
+
+    private const string First = """{"type":"record","name":"O","fields":[{"name":"id","type":"string"},{"name":"card","type":"string"}]}""";
+    private const string KeySchema = """{"type":"record","name":"K","fields":[{"name":"id","type":"string"},{"name":"region","type":"string","default":"EU"}]}""";
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("schemas: { orders: [first.avsc, second.avsc], orders/key: [key1.avsc, key2.avsc] }")]
+    public void Run_SeveralVersionsAndAvroKeys_AreMadeFromFiles(string schemas)
+    {
+        string second = First.Replace("\"card\"", "\"pan\",\"aliases\":[\"card\"]", StringComparison.Ordinal);
+        string third = First.Replace("{\"name\":\"id\"", "{\"name\":\"n\",\"type\":\"int\",\"default\":0},{\"name\":\"id\"", StringComparison.Ordinal);
+        string olderKey = KeySchema.Replace(",{\"name\":\"region\",\"type\":\"string\",\"default\":\"EU\"}", "", StringComparison.Ordinal);
+        var runner = new PolicyTestRunner(path => path switch
+        {
+            "p.policy.yaml" => Keyed,
+            "raw.orders-value.v1.avsc" or "first.avsc" => First,
+            "raw.orders-value.v2.avsc" or "second.avsc" => schemas.Length > 0 ? third : second,
+            "raw.orders-value.v3.avsc" => third,
+            "raw.orders-key.v1.avsc" or "key1.avsc" => olderKey,
+            "raw.orders-key.v2.avsc" or "key2.avsc" => KeySchema,
+            _ => null,
+        });
+        runner.Run(new PolicyFile("p.policy.tests.yaml", $$"""
+            policy: p.policy.yaml
+            {{schemas}}
+            tests:
+              - name: the latest
+                given: { key: { id: c-1, region: EU }, value: { n: 1, id: a, card: "4111" } }
+                expect: { outcome: allow, rules: [card, who], masked: [card, key.id], value: { card: x, n: 1 }, key: { id: "**1", region: EU } }
+              - name: the first version
+                given: { version: 1, key_version: 1, key: { id: c-2 }, value: { id: a, card: "4111" } }
+                expect: { outcome: allow, value: { card: x }, key: { id: "**2" } }
+              - name: a key alone
+                given: { key: { id: c-3, region: KP }, value: null }
+                expect: { outcome: deny, rules: [embargo, who] }
+              - name: a version that is not there
+                given: { version: 9, value: { id: a, card: "4111" } }
+                expect: { outcome: allow }
+            """));
+        PolicyTestReport report = runner.Report();
+        Assert.All(report.Results, result => Assert.True(result.Passed, $"{result.Name}: {string.Join("; ", result.Failures)}"));
+        Assert.Equal(3, report.Passed);
+        Assert.Contains("have no version 9", Assert.Single(report.Diagnostics).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_SubjectBothPlainAndNumbered_IsRefused()
+    {
+        var runner = new PolicyTestRunner(path => path.EndsWith(".yaml", StringComparison.Ordinal) ? Keyed : path.Contains("key", StringComparison.Ordinal) ? KeySchema : First);
+        runner.Run(new PolicyFile("p.policy.tests.yaml", "policy: p.policy.yaml\ntests:\n  - { name: a, given: { value: null }, expect: { outcome: allow } }"));
+        Assert.Contains(runner.Report().Diagnostics, diagnostic => diagnostic.Message.Contains("are both there", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Run_WhatIsWrong_IsSaid()
     {

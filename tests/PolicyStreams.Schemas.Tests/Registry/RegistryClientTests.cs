@@ -166,6 +166,57 @@ public class RegistryClientTests
     }
 
     [Fact]
+    public async Task GetById_Retries_PauseLongerEachTimeAndNeverInStep()
+    {
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => ScriptedPeer.Json(context, "{}", 503));
+        var first = new List<TimeSpan>();
+        for (int i = 0; i < 20; i++)
+        {
+            var time = new HurriedTime();
+            using var client = new RegistryClient(
+                new RegistryClientOptions { Urls = [peer.Url], Retries = 4, BackoffBase = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromMilliseconds(400), RequestTimeout = TimeSpan.FromSeconds(30) }, time);
+            Assert.Equal(RegistryAnswerKind.Unreachable, (await client.GetByIdAsync(7, null, _never)).Kind);
+            double[] pauses = [.. time.Pauses.Select(pause => pause.TotalMilliseconds)];
+            Assert.Equal(4, pauses.Length);
+            foreach ((double pause, int most) in pauses.Zip((int[])[100, 200, 400, 400])) { Assert.InRange(pause, most / 2.0, most); }
+            first.Add(time.Pauses[0]);
+        }
+
+        Assert.True(first.Distinct().Count() > 5, "Clients that start together would retry together.");
+    }
+
+    [Fact]
+    public async Task GetSubject_DeletedVersions_AreMarkedWhereTheRegistryShowsThem()
+    {
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => (context.Request.Path.Value, context.Request.QueryString.Value) switch
+        {
+            ("/subjects/s/versions", "") => ScriptedPeer.Json(context, "[2]"),
+            ("/subjects/s/versions", _) => ScriptedPeer.Json(context, "[1,2]"),
+            ("/subjects/s/versions/1", "?deleted=true") => ScriptedPeer.Json(context, """{"version":1,"id":1,"schema":"\"string\""}"""),
+            ("/subjects/s/versions/2", _) => ScriptedPeer.Json(context, """{"version":2,"id":2,"schema":"\"bytes\""}"""),
+            _ => ScriptedPeer.NotFound(context, 40402),
+        });
+        using RegistryClient client = Client(TimeProvider.System, peer.Url);
+        Assert.Equal([(1, true), (2, false)], (await client.GetSubjectAsync("s", _never)).Value!.Select(version => (version.Version, version.Deleted)));
+    }
+
+    [Fact]
+    public async Task GetSubject_TagsOfMetadata_AreAddedAndNeverTakenAway()
+    {
+        string tags = """{"a":["x"]}""";
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => context.Request.Path.Value == "/subjects/s/versions"
+            ? ScriptedPeer.Json(context, "[1]")
+            : ScriptedPeer.Json(context, $$$"""{"version":1,"id":1,"schema":"x","metadata":{"tags":{{{tags}}}}}"""));
+        using RegistryClient client = Client(TimeProvider.System, peer.Url);
+        await client.GetSubjectAsync("s", _never);
+        tags = """{"a":["y"],"b":["z"]}""";
+        IReadOnlyDictionary<string, IReadOnlyList<string>> found = (await client.GetSubjectAsync("s", _never)).Value![0].Tags;
+        Assert.Equal(["x", "y"], found["a"]);
+        Assert.Equal(["z"], found["b"]);
+        Assert.Equal(0, client.Health.Conflicts);
+    }
+
+    [Fact]
     public async Task GetById_FirstUrlFails_SecondAnswersAndIsPreferred()
     {
         await using ScriptedPeer broken = await ScriptedPeer.StartAsync(context => ScriptedPeer.Json(context, "", 500));
@@ -420,6 +471,19 @@ public class RegistryClientTests
     private static Task Serve(HttpContext context) => context.Request.Path.Value!.EndsWith("/versions", StringComparison.Ordinal)
         ? ScriptedPeer.Json(context, """[{"subject":"s","version":1},{"subject":"s","version":3},{"subject":"other","version":9}]""")
         : ScriptedPeer.Json(context, A);
+
+    /// <summary>Pauses end at once, and are kept; the time-out of a request is left to run.</summary>
+    private sealed class HurriedTime : TimeProvider
+    {
+        public List<TimeSpan> Pauses { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            bool pause = dueTime > TimeSpan.Zero && dueTime < TimeSpan.FromSeconds(10);
+            if (pause) { Pauses.Add(dueTime); }
+            return base.CreateTimer(callback, state, pause ? TimeSpan.Zero : dueTime, period);
+        }
+    }
 
     private static RegistryClient Client(TimeProvider time, params string[] urls) =>
         new(new RegistryClientOptions { Urls = urls, BackoffBase = TimeSpan.FromMilliseconds(1) }, time);
