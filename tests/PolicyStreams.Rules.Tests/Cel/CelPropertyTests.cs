@@ -13,9 +13,9 @@ public sealed class CelPropertyTests
     [Fact]
     public void Evaluate_RandomWellTypedConditions_CompiledAgreesWithInterpreter()
     {
-        // Longer on demand: POLICYSTREAMS_FUZZ_ROUNDS, and one seed again: POLICYSTREAMS_FUZZ_SEED.
+        // Longer on demand: POLICYSTREAMS_FUZZ_SECONDS, and one seed again: POLICYSTREAMS_FUZZ_SEED.
         int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
-        int rounds = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_ROUNDS"), out int asked) ? asked : 500;
+        int rounds = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), out int seconds) ? Math.Max(500, 150 * seconds) : 500;
         var random = new Random(seed);
         int compiledWhole = 0, errors = 0, evaluated = 0, plain = 0;
         for (int i = 0; i < rounds; i++)

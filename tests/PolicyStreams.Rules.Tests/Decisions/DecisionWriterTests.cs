@@ -57,7 +57,7 @@ public class DecisionWriterTests
         foreach (string list in (string[])["rules", "shadow", "reasons", "errors", "masked", "keys"]) { Assert.Equal("[]", json.GetProperty(list).GetRawText()); }
         Assert.Equal("{}", json.GetProperty("tags").GetRawText());
         Assert.Equal("""{"id":"","groups":[],"via":"none"}""", json.GetProperty("principal").GetRawText());
-        Assert.False(json.TryGetProperty("binding", out _));
+        Assert.False(json.TryGetProperty("binding", out _), "implied: it is named like the policy");
         JsonElement brief = JsonDocument.Parse(bench.Json()).RootElement;
         Assert.Equal(["v", "id", "seq", "event", "outcome", "time", "policy", "digest", "schema", "to"], brief.EnumerateObject().Select(member => member.Name));
     }
