@@ -286,7 +286,8 @@ internal sealed partial class StreamTask : IDisposable
             TimeMs = nowMs,
             Behind = behind,
             Before = input.HasValue ? context.Digests.Before(input.Value) : default,
-            After = after.IsEmpty ? default : context.Digests.After(after),
+            // Without an audit key a digest of an original, as held and rejected topics have it, would undo the masks by enumeration, as `before` would.
+            After = after.IsEmpty || (verdict.Outcome != Outcome.Allow && !context.Digests.Keyed && _binding.Document.Seal is null) ? default : context.Digests.After(after),
         });
         WriteId(input.Offset, idSuffix);
         SendDecision(context.Key.Written, context.Decision.Written, nowMs);

@@ -99,7 +99,8 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         ReadOnlySpan<byte> bytes = !published ? default : _verdict.ValueRewritten ? _output.Slice(_verdict.ValueStart, _verdict.ValueLength) : input.Value;
 
         // As the processor writes it: over the bytes that go out, which are the original where the record is rejected or held.
-        ReadOnlySpan<byte> written = published ? bytes : input.Value;
+        // There is no audit key here: of an original, no digest is written.
+        ReadOnlySpan<byte> written = published ? bytes : default;
         Span<byte> digest = stackalloc byte[32];
         if (!written.IsEmpty) { SHA256.HashData(written, digest); }
         var facts = new DecisionFacts

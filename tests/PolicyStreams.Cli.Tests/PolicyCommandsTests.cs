@@ -46,10 +46,11 @@ public sealed partial class PolicyCommandsTests : IDisposable
     [Fact]
     public async Task Lint_WhatThisVersionDoesNotRun_IsAWarningAtItsPlace()
     {
-        string policy = CopyExample(("    subject: raw.payments-value", "    subject: raw.payments-value\n    seal: customer-key"));
+        string text = File.ReadAllText(Path.Combine(BuiltCommand.Payments, "payments.policy.yaml"));
+        string policy = CopyExample((text.Split('\n').First(line => line.TrimStart().StartsWith("identity:", StringComparison.Ordinal)), "    identity: { oidc: { issuer: \"https://id.example.com\", audience: payments } }"));
         BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lint", policy);
         Assert.Equal(0, ran.Code);
-        Assert.Contains($"{policy}:{LineOf(policy, "seal:")}:11: PS0116 warning: `seal` of binding `payments`", ran.Output);
+        Assert.Contains($"{policy}:{LineOf(policy, "identity:")}:15: PS0116 warning: `identity: oidc` of binding `payments`", ran.Output);
         Assert.Equal(1, (await BuiltCommand.RunAsync("lint", policy, "--strict")).Code);
     }
 

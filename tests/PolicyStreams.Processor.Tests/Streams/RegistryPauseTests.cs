@@ -58,6 +58,7 @@ public sealed class RegistryPauseTests : IAsyncLifetime
     [Fact]
     public void Record_WhoseSchemaCannotBeAskedFor_WaitsAlone_AndIsDecidedOnceTheRegistryAnswers()
     {
+        _registry.Versions = 2;
         _registry.IsDown = true;
         byte[] unknown = Payments.Value("later");
         unknown[4] = 8;
@@ -91,9 +92,11 @@ public sealed class RegistryPauseTests : IAsyncLifetime
         }
     }
 
-    /// <summary>The payments schema under two ids.</summary>
+    /// <summary>The payments schema under as many ids as there are versions.</summary>
     private sealed class OneSchema : ISchemaRegistry
     {
+        public int Versions { get; set; } = 1;
+
         public bool IsDown { get; set; }
 
         public Task<RegistryAnswer<RegisteredSchema>> GetByIdAsync(int id, string? subject, CancellationToken cancellationToken) =>
@@ -102,7 +105,9 @@ public sealed class RegistryPauseTests : IAsyncLifetime
         public Task<RegistryAnswer<RegisteredSchema>> GetByGuidAsync(Guid guid, string? subject, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> GetSubjectAsync(string subject, CancellationToken cancellationToken) =>
-            Task.FromResult(RegistryAnswer<IReadOnlyList<RegisteredSchema>>.Found([Schema(Payments.SchemaId, subject)]));
+            Task.FromResult(IsDown
+                ? RegistryAnswer<IReadOnlyList<RegisteredSchema>>.Unreachable("nobody answers")
+                : RegistryAnswer<IReadOnlyList<RegisteredSchema>>.Found([.. Enumerable.Range(0, Versions).Select(i => Schema(Payments.SchemaId + i, subject))]));
 
         private static RegisteredSchema Schema(int id, string subject) => new() { Id = id, Version = id - Payments.SchemaId + 1, Text = Payments.SchemaText, Versions = [new SubjectVersion(subject, id - Payments.SchemaId + 1)] };
     }

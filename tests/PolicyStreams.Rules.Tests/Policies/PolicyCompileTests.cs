@@ -111,18 +111,19 @@ public class PolicyCompileTests
         Assert.Equal(Bench.Of(text).Policy.CanonicalDigest, Bench.Of(text, (8, Bench.PaymentSchema)).Policy.CanonicalDigest);
     }
 
+    // How long it takes is measured by `bench -- rules`.
     [Fact]
-    public void Compile_ThousandRules_TakesUnderASecond()
+    public void Compile_ThousandRules_EachCanFire()
     {
         var rules = new StringBuilder();
-        for (int i = 0; i < 1_000; i++) { rules.Append($"- {{ id: r{i}, when: 'value.amount > {i}.0 && value.country == \"C{i}\"', tag: {{ t{i}: x }} }}\n"); }
-        string yaml = Bench.Yaml(rules.ToString());
-        Bench.Of(yaml);
-        var watch = Stopwatch.StartNew();
-        Bench.Of(yaml);
+        for (int i = 0; i < 1_000; i++) { rules.Append($"- {{ id: r{i}, when: 'value.amount > {i}.0', tag: {{ t{i}: x }} }}\n"); }
+        Bench bench = Bench.Of(Bench.Yaml(rules.ToString()));
+        bench.Decide(Bench.Payment);
 
-        // Twice the promise: test machines are shared.
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(2), watch.Elapsed.ToString());
+        Assert.Equal(1_000, bench.Binding.Rules.Length);
+        Assert.Equal(Enumerable.Range(0, 1_000).Select(i => $"r{i}").TakeWhile(id => double.Parse(id[1..], System.Globalization.CultureInfo.InvariantCulture) < Amount()), bench.Verdict.Fired.Rules.ToArray());
+
+        static double Amount() => JsonDocument.Parse(Bench.Payment).RootElement.GetProperty("amount").GetDouble();
     }
 
     [Fact]
