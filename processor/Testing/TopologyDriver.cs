@@ -186,7 +186,7 @@ public sealed class TopologyDriver : IDisposable
             {
                 bool consumed = task.NextApprovals >= _log.End(task.ApprovalsTopic, task.Partition);
                 task.EndHolds(consumed ? NowMs : 0, most);
-                if (task.ReleaseNeeds is { } needed && RegistryAnswers) { task.Binding.AddWriter(needed.NeededSchemaId, WriterAdmission.UnknownId, null); }
+                if (task.ReleaseNeeds is { } needed && RegistryAnswers) { AnswerUnknown(task, needed); }
             }
         });
         if (AutoCommit) { Commit(); }
@@ -374,13 +374,19 @@ public sealed class TopologyDriver : IDisposable
             Headers = headers,
             Principal = task.Binding.Document.TopicPrincipal,
         };
-        if (task.Process(input) != TaskStep.NeedsSchema) { return true; }
+        TaskStep step = task.Process(input);
+        if (step != TaskStep.NeedsSchema) { return step is TaskStep.Done or TaskStep.Skipped; }
         if (!RegistryAnswers) { return false; }
 
-        // There is no registry to ask: what the policy was not resolved with is unknown.
-        task.Binding.AddWriter(task.Needed.NeededSchemaId, WriterAdmission.UnknownId, null);
-        task.Process(input);
-        return true;
+        AnswerUnknown(task, task.Needed);
+        return task.Process(input) is TaskStep.Done or TaskStep.Skipped;
+    }
+
+    /// <summary>There is no registry to ask: what the policy was not resolved with is unknown.</summary>
+    private static void AnswerUnknown(StreamTask task, JudgeResult needed)
+    {
+        if (needed.NeededSchemaGuid is { } guid) { task.Binding.AddWriter(guid, 0, WriterAdmission.UnknownId, null); }
+        else { task.Binding.AddWriter(needed.NeededSchemaId, WriterAdmission.UnknownId, null); }
     }
 
     private StreamTask TaskOf(string topic, int partition)
