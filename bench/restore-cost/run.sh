@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What restoring open holds costs, by size: for each size a broker of its own, a history of holds as a task writes it (every ended hold with its state, its held record, and
 # both tombstones, nothing compacted yet), then `policystreams run` on it. One Markdown row a size: time from the assignment of the partition to its first record, as the
-# processor logs it, and the most memory that the process had.
+# processor logs it, the processor time of the whole process until then (what tells on a machine that does other things too), and the most memory that it had.
 #
 #   run.sh [OPEN:ENDED …]         default: 0:0 1000:0 10000:0 100000:0 100000:1000000
 #
@@ -35,8 +35,8 @@ while True:
 PORT
 }
 [ -n "${RESTORE_COST_BUILT:-}" ] || dotnet build "$root/bench" -c Release --no-restore -v q -nologo >/dev/null
-echo "| open holds | ended before | records read | MiB of state and held | restored in | largest resident size |"
-echo "|---|---|---|---|---|---|"
+echo "| open holds | ended before | records read | MiB of state and held | restored in | processor time | largest resident size |"
+echo "|---|---|---|---|---|---|---|"
 for size in "$@"; do
   open=${size%%:*} ended=${size##*:} dir=$work/$size
   mkdir -p "$dir/policies"
@@ -77,12 +77,13 @@ RECORDS
   ms=$(sed -E 's/.* restored in ([0-9]+) ms.*/\1/' <<<"$line")
   holds=$(sed -E 's/.* ms: ([0-9]+) open holds.*/\1/' <<<"$line")
   records=$(sed -E 's/.* from ([0-9]+) records.*/\1/' <<<"$line")
+  cpu=$(awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); printf "%.1f", ($12 + $13) / hz }' "/proc/$pid/stat")
   peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")
   mib=$(sed -E 's/.*"megabytes":([0-9]+).*/\1/' <<<"$made")
   kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null || true
   pid=
   [ "$holds" = "$open" ] || { echo "restore-cost: $holds holds restored of $open" >&2; exit 1; }
-  awk -v o="$open" -v e="$ended" -v r="$records" -v m="$mib" -v t="$ms" -v p="$peak" 'BEGIN { printf "| %d | %d | %d | %d | %.1f s | %d MiB |\n", o, e, r, m, t / 1000, p / 1024 }'
+  awk -v o="$open" -v e="$ended" -v r="$records" -v m="$mib" -v t="$ms" -v c="$cpu" -v p="$peak" 'BEGIN { printf "| %d | %d | %d | %d | %.1f s | %.1f s | %d MiB |\n", o, e, r, m, t / 1000, c, p / 1024 }'
   "$kafka" stop "$dir/kafka" >/dev/null
   rm -rf "$dir"
 done

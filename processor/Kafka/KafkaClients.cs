@@ -52,22 +52,21 @@ internal sealed class KafkaClients
             AutoOffsetReset = AutoOffsetReset.Error,
             ClientId = memberId,
         };
-        Default(config, "partition.assignment.strategy", "range");
-        Default(config, "session.timeout.ms", "6000");
-        Default(config, "heartbeat.interval.ms", "2000");
+        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol.Equals("classic", StringComparison.OrdinalIgnoreCase);
+        if (classic)
+        {
+            // The consumer protocol leaves these to the broker, and refuses a static member that restarts: its members are dynamic.
+            Default(config, "partition.assignment.strategy", "range");
+            Default(config, "session.timeout.ms", "6000");
+            Default(config, "heartbeat.interval.ms", "2000");
+            if (!Embedded) { config.GroupInstanceId = memberId; }
+        }
+
         Default(config, "fetch.wait.max.ms", "100");
         Default(config, "queued.min.messages", "50000");
         Default(config, "queued.max.messages.kbytes", "32768");
         Default(config, "fetch.queue.backoff.ms", "5");
         Default(config, "max.partition.fetch.bytes", "4194304");
-        bool classic = !_options.Kafka.TryGetValue("group.protocol", out string? protocol) || protocol.Equals("classic", StringComparison.OrdinalIgnoreCase);
-        if (classic && !Embedded) { config.GroupInstanceId = memberId; }
-        if (!classic)
-        {
-            // The consumer protocol leaves these to the broker, and refuses a static member that restarts: its members are dynamic.
-            foreach (string key in (string[])["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"]) { config.Set(key, null!); }
-        }
-
         return config;
     }
 

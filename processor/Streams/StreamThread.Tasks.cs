@@ -256,7 +256,13 @@ internal sealed partial class StreamThread : IGroupListener
 
     private void StopTask(TaskRunner runner, string why)
     {
-        if (runner.Phase == TaskPhase.Stopped) { return; }
+        if (runner.Phase == TaskPhase.Stopped)
+        {
+            // It stays stopped; what an operator must know of it may have changed.
+            if (_health.Bad(runner.Component, why)) { StreamLog.TaskStopped(_logger, runner.ToString(), why); }
+            return;
+        }
+
         EndAssigned(runner);
         runner.Phase = TaskPhase.Stopped;
         runner.Gauges.Running = false;

@@ -79,7 +79,7 @@ internal sealed partial class StreamThread
     {
         foreach (TaskRunner runner in _tasks.Values)
         {
-            if (runner.Ingress.Topic != topic || runner.Phase == TaskPhase.Stopped) { continue; }
+            if (runner.Ingress.Topic != topic) { continue; }
 
             // What it has in the open transaction may be of the topic that is gone, or of the new one: it is not committed.
             if (runner.Task.Touched) { AbortTransaction(); }

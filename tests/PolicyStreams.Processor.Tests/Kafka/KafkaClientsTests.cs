@@ -30,6 +30,7 @@ public sealed class KafkaClientsTests
         Assert.Null(group.GroupInstanceId);
         Assert.Null(group.SessionTimeoutMs);
         Assert.Null(group.Get("partition.assignment.strategy"));
+        Assert.All(group, setting => Assert.NotNull(setting.Value));
         Assert.Equal(("consumer", "uniform"), (group.Get("group.protocol"), group.Get("group.remote.assignor")));
     }
 

@@ -162,26 +162,29 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Equal(["committed", "committed", "committed", "ends", "assign state.orders", "assign held.orders"], _cluster.Calls.Where(call => call != "initialize" && !call.EndsWith(Raw, StringComparison.Ordinal)).Take(6));
     }
 
-    [Fact]
-    public void Restore_EndOfPartitionBeforeTheEnd_ProvesNothing()
+    [Theory]
+    [InlineData("state.orders")]
+    [InlineData("held.orders")]
+    public void Restore_EndOfPartitionBeforeTheEnd_ProvesNothing(string topic)
     {
         // A transaction of the writer before is open: its hold and head lie behind the last stable offset.
         Start(0);
         _cluster.Append(Raw, 0, "k", """{"amount":5000}""");
         Turn(5);
-        foreach (ScriptedRecord record in _cluster.Read("state.orders").Skip(1)) { record.IsPending = true; }
-        _cluster.Last("held.orders").IsPending = true;
+        foreach (ScriptedRecord record in _cluster.Log(topic)) { record.IsPending = true; }
         StreamThread next = Open();
         _cluster.Assign(Raw, 0);
         Turn(10, next);
         Assert.Equal("restoring", _health.Reasons["task raw.orders-0"]);
         Assert.Contains(new TopicPartition(Raw, 0), _cluster.Member.Paused);
 
-        foreach (ScriptedRecord record in _cluster.Log("state.orders")) { record.IsPending = false; }
-        _cluster.Last("held.orders").IsPending = false;
+        foreach (ScriptedRecord record in _cluster.Log(topic)) { record.IsPending = false; }
         Turn(10, next);
         Assert.DoesNotContain("task raw.orders-0", _health.Reasons.Keys);
         Assert.Contains("policystreams_open_holds{topic=\"raw.orders\",partition=\"0\"} 1", _metrics.Write(), StringComparison.Ordinal);
+        Approve(0, 0);
+        Turn(10, next);
+        Assert.Single(_cluster.Read("governed.orders"));
     }
 
     [Fact]
@@ -213,6 +216,20 @@ public sealed class StreamThreadTests : IAsyncLifetime
 
         Assert.Contains("--adopt-offsets", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
         Assert.Equal(transactions, _cluster.Transactions.Count);
+    }
+
+    [Fact]
+    public void Restore_HeadAndGroupDisagreeOnApprovals_StopsTheTask()
+    {
+        Start(0);
+        _cluster.Append("approvals.orders", 0, "raw.orders-0-0", "no statement");
+        Turn(5);
+        _cluster.Committed[new TopicPartition("approvals.orders", 0)] = 0;
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        Turn(10, next);
+
+        Assert.Contains("committed offset on approvals is 0, and the head's is 1", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -257,7 +274,11 @@ public sealed class StreamThreadTests : IAsyncLifetime
         _cluster.Append(Raw, 0, "k", """{"amount":5000}""");
         Turn(5);
         Approve(0, 0);
+        _policies.PutInForce(Compile(Policy.Replace("[risk]", "[risk, board]", StringComparison.Ordinal)));
         _cluster.Outcomes.Enqueue(TransactionOutcome.Aborted);
+        Turn(20);
+        Assert.Single(Decisions(), decision => decision.GetProperty("event").GetString() == "reheld");
+        Approve(0, 0);
         Turn(20);
 
         Assert.Single(_cluster.Read("governed.orders"));

@@ -240,6 +240,21 @@ public sealed class HoldTests : IDisposable
         Assert.Equal(1, unkeyed.OpenHolds);
     }
 
+    [Fact]
+    public void Release_OfAHeldRecordWithOneBitChanged_NeverHappensAndAlarmsWithItsPosition()
+    {
+        _driver.Read("held.payments")[0].Value![^1] ^= 1;
+        Say("ana");
+        Say("ben");
+        Assert.Empty(_driver.Read("governed.payments"));
+        Assert.Contains("held.payments-0-0", Assert.Single(_driver.Alarms), StringComparison.Ordinal);
+
+        _clock.Advance(TimeSpan.FromHours(2));
+        _driver.Punctuate();
+        Assert.Equal("held-record-altered", Assert.Single(_driver.Decisions("expired")).GetProperty("errors")[0].GetProperty("code").GetString());
+        Assert.Empty(_driver.Read("governed.payments"));
+    }
+
     private void Say(string subject, StatementVerdict verdict = StatementVerdict.Approve) =>
         _driver.PipeStatement(Payments.Ingress, Id, Payments.Statement(_signer, Payments.Hold(_driver, Id)!, subject, verdict));
 }
