@@ -19,7 +19,8 @@ simulate: ## Random schedules against the runtime, without a broker; SEED=N runs
 	@eng/simulate.sh $(SEED)
 
 mutants: ## Take one line after the other out of the runtime, and see that a test fails each time; MUTANT=NAME runs one
-	@eng/mutants.sh $(MUTANT)
+	@eng/bootstrap.sh
+	@eng/mutants.py $(MUTANT)
 
 faults: ## Faults on a real Kafka, each with its row; FAULTS="NAME …" picks some, and the table of docs/reliability.md is written where all ran
 	@eng/faults.sh $(FAULTS)

@@ -394,7 +394,8 @@ public sealed class TopologyDriver : IDisposable
         };
         if (_waiting.Contains((record.Topic, record.Partition)) && !_redelivering) { return false; }
         _waiting.Remove((record.Topic, record.Partition));
-        while (task.Process(input) == TaskStep.NeedsSchema)
+        TaskStep step;
+        while ((step = task.Process(input)) == TaskStep.NeedsSchema)
         {
             if (!RegistryAnswers) { return false; }
             JudgeResult needed = task.Needed;
@@ -412,7 +413,7 @@ public sealed class TopologyDriver : IDisposable
             if (!ReferenceEquals(policy, _policy)) { UsePolicy(policy); }
         }
 
-        return true;
+        return step is TaskStep.Done or TaskStep.Skipped;
     }
 
     private StreamTask TaskOf(string topic, int partition)

@@ -18,7 +18,7 @@ internal static partial class FaultCatalogue
         for (int round = 0; round < rounds; round++)
         {
             await using FaultLab lab = await FaultLab.OpenAsync(brokers: 3);
-            await lab.FeedAsync(100_000, lines: records);
+            await lab.FeedAsync(100_000, lines: records, once: true);
             ProcessorProcess[] processors = [lab.Start("a"), lab.Start("b")];
             Task<long> fed = lab.Feeder.AllAsync();
             int slot = 0;

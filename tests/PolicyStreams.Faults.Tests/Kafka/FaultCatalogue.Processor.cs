@@ -24,7 +24,7 @@ internal static partial class FaultCatalogue
     private static async Task ProcessorKillAsync(FaultRun run)
     {
         await using FaultLab lab = await FaultLab.OpenAsync();
-        await lab.FeedAsync(run.Full ? 120 : 300, run.Full ? 60_000 : 20_000);
+        await lab.FeedAsync(200);
         ProcessorProcess processor = lab.Start("a", threads: 2);
         await lab.RunningAsync();
         run.RecoveryIs = "from the restarted process's first instruction to its first commit";
@@ -53,7 +53,7 @@ internal static partial class FaultCatalogue
     private static async Task ProcessorStopAsync(FaultRun run)
     {
         await using FaultLab lab = await FaultLab.OpenAsync();
-        await lab.FeedAsync(300, 20_000);
+        await lab.FeedAsync(200);
         ProcessorProcess processor = lab.Start("a", threads: 2);
         await lab.RunningAsync();
         run.RecoveryIs = "from the restarted process's first instruction to its first commit";

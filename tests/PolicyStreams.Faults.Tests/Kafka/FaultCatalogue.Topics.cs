@@ -142,7 +142,7 @@ internal static partial class FaultCatalogue
     private static async Task IngressRemadeAsync(FaultRun run)
     {
         await using FaultLab lab = await FaultLab.OpenAsync();
-        await lab.FeedAsync(300, lines: 3000);
+        await lab.FeedAsync(300, lines: 3000, once: true);
         ProcessorProcess processor = lab.Start("a", threads: 2);
         long first = await lab.Feeder.AllAsync();
         await lab.Watch.DecidedAsync(first, FaultLab.Deadline, () => lab.Said);
@@ -187,14 +187,14 @@ internal static partial class FaultCatalogue
 
     private static async Task OutputTooLargeAsync(FaultRun run)
     {
-        // Every record from the app gets a note that is larger than the governed topic takes.
-        string large = new('x', 120_000);
+        // Every record from the app gets a note that makes it larger than the governed topic takes; few records a transaction, since the limit is on their batch.
+        string large = new('x', 1000);
         static bool Plain(JsonElement line) => line.GetProperty("case").GetString() is "clean" or "eu" or "mobile" or "large";
         await using FaultLab lab = await FaultLab.OpenAsync(edit: text => PaymentsCase.Once(
             text, "  - id: mobile\n", $"  - id: large-note\n    when: value.channel == \"APP\"\n    mask: {{ field: note, constant: \"{large}\" }}\n\n  - id: mobile\n"));
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "100000");
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "100000");
-        await lab.FeedAsync(200, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "1000");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "1000");
+        await lab.FeedAsync(40, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
         lab.Start("a", threads: 2);
         await lab.RunningAsync();
         int wanted = run.Times(40, 4);

@@ -21,7 +21,17 @@ public sealed class FaultTests
     {
         Fault fault = FaultCatalogue.All.Single(fault => fault.Name == name);
         var run = new FaultRun(fault, full: s_picked != "short");
-        await fault.Inject(run);
+        try
+        {
+            await fault.Inject(run);
+        }
+        catch
+        {
+            // What a fault leaves behind when it goes wrong must not be the next one's.
+            await Cluster.StopSharedAsync();
+            throw;
+        }
+
         FaultRun.Keep(run.Row(), run.Full);
     }
 

@@ -13,11 +13,13 @@ internal sealed class CommitWatch : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _reading;
     private readonly long[] _newestMs;
+    private readonly long[] _counts;
     private long _decided;
 
     public CommitWatch(string bootstrap, string topic, int partitions, string? clientConfig = null)
     {
         _newestMs = new long[partitions];
+        _counts = new long[partitions];
         var config = new ConsumerConfig
         {
             BootstrapServers = bootstrap,
@@ -56,6 +58,8 @@ internal sealed class CommitWatch : IAsyncDisposable
         return TimeProvider.System.GetUtcNow() - since;
     }
 
+    public override string ToString() => string.Join(' ', _counts);
+
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync();
@@ -77,6 +81,7 @@ internal sealed class CommitWatch : IAsyncDisposable
                 int last = id.LastIndexOf('-');
                 int partition = int.Parse(id.AsSpan(id.LastIndexOf('-', last - 1) + 1, last - id.LastIndexOf('-', last - 1) - 1), CultureInfo.InvariantCulture);
                 _newestMs[partition] = Math.Max(_newestMs[partition], decision.GetProperty("time").GetDateTimeOffset().ToUnixTimeMilliseconds());
+                _counts[partition]++;
                 Interlocked.Increment(ref _decided);
             }
             catch (ConsumeException)

@@ -42,7 +42,28 @@ internal sealed class FaultLab : IAsyncDisposable
 
     public string Group => $"policystreams-{Payments.Name}";
 
-    public string Said => string.Join("\n--\n", _processors.Select(processor => processor.Said.Length > 6000 ? processor.Said[^6000..] : processor.Said));
+    public string Said => string.Join("\n--\n", _processors.Select(processor => processor.Said.Length > 6000 ? processor.Said[^6000..] : processor.Said)) + "\n" + Situation();
+
+    /// <summary>How far everybody is: committed offsets, ends, and what a read-committed reader can reach of the decisions.</summary>
+    private string Situation()
+    {
+        try
+        {
+            string committed = string.Join(' ', Committed());
+            using IConsumer<Ignore, Ignore> reader = Asker(IsolationLevel.ReadUncommitted), stable = Asker(IsolationLevel.ReadCommitted);
+            string ends = string.Join(' ', Enumerable.Range(0, Partitions).Select(p => reader.QueryWatermarkOffsets(new TopicPartition(Payments.Raw, p), TimeSpan.FromSeconds(5)).High.Value));
+            string decisions = string.Join(' ', Enumerable.Range(0, Partitions).Select(p =>
+                $"{stable.QueryWatermarkOffsets(new TopicPartition(Payments.Decisions, p), TimeSpan.FromSeconds(5)).High.Value}/{reader.QueryWatermarkOffsets(new TopicPartition(Payments.Decisions, p), TimeSpan.FromSeconds(5)).High.Value}"));
+            return $"committed {committed}; ingress ends {ends}; decisions stable/end {decisions}; decided {Watch}";
+        }
+        catch (KafkaException e)
+        {
+            return "the broker does not say more: " + e.Error.Reason;
+        }
+
+        IConsumer<Ignore, Ignore> Asker(IsolationLevel level) => new ConsumerBuilder<Ignore, Ignore>(
+            new ConsumerConfig { BootstrapServers = Cluster.Bootstrap, GroupId = "asker", IsolationLevel = level }).SetLogHandler((_, _) => { }).Build();
+    }
 
     /// <param name="edit">Changes the example's policy.</param>
     /// <param name="cluster">One of the fault's own, ended with the lab; default the shared one.</param>
@@ -57,10 +78,11 @@ internal sealed class FaultLab : IAsyncDisposable
     }
 
     /// <summary>Records from now on.</summary>
-    /// <param name="lines">How many there are at most.</param>
-    public async Task FeedAsync(double perSecond, int lines = 30_000, Func<JsonElement, bool>? take = null)
+    /// <param name="lines">Different ones; they come again under other traces unless <paramref name="once"/>.</param>
+    public async Task FeedAsync(double perSecond, int lines = 10_000, Func<JsonElement, bool>? take = null, bool once = false)
     {
         Feeder = new Feeder(Cluster.Bootstrap, Payments.Raw, Payments.SchemaId, await Feeder.GenerateAsync(lines, lines), Payments.Folder, perSecond, _adminConfig);
+        Feeder.Once = once;
         Feeder.Start(take);
     }
 

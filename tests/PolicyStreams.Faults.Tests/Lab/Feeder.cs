@@ -47,6 +47,9 @@ internal sealed class Feeder : IAsyncDisposable
 
     public string RecordsFile { get; }
 
+    /// <summary>True sends each line once and no more.</summary>
+    public bool Once { get; set; }
+
     public long Delivered => Interlocked.Read(ref _delivered);
 
     /// <summary>True where all that was sent has been delivered.</summary>
@@ -103,7 +106,7 @@ internal sealed class Feeder : IAsyncDisposable
     {
         long started = Stopwatch.GetTimestamp();
         double due = 0;
-        foreach (string text in File.ReadLines(_lines))
+        foreach (string text in Lines())
         {
             JsonElement line = JsonDocument.Parse(text).RootElement;
             if (take is not null && !take(line)) { continue; }
@@ -115,10 +118,23 @@ internal sealed class Feeder : IAsyncDisposable
                 due = Stopwatch.GetElapsedTime(started).TotalSeconds;
             }
 
-            while (!_enough.IsCancellationRequested && !TryProduce(line)) { await Task.Delay(20); }
-            if (_enough.IsCancellationRequested) { return; }
+            bool sent = false;
+            while (!_enough.IsCancellationRequested && !(sent = TryProduce(line))) { await Task.Delay(20); }
+            if (!sent) { return; }
             _sent.Add(text);
             Interlocked.Increment(ref _count);
+        }
+    }
+
+    /// <summary>The file's lines, and once they are through the same again under other traces, unless an end was asked for.</summary>
+    private IEnumerable<string> Lines()
+    {
+        for (int round = 0; round == 0 || !Once; round++)
+        {
+            foreach (string line in File.ReadLines(_lines))
+            {
+                yield return round == 0 ? line : line.Replace("\"trace\":\"", string.Create(CultureInfo.InvariantCulture, $"\"trace\":\"{round}."), StringComparison.Ordinal);
+            }
         }
     }
 

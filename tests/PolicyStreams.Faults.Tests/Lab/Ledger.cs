@@ -64,6 +64,8 @@ internal sealed class Ledger
             FetchWaitMaxMs = 50,
         };
         foreach (string line in clientConfig is null ? [] : File.ReadAllLines(clientConfig)) { config.Set(line.Split('=')[0], line.Split('=')[1]); }
+        var plain = new ConsumerConfig(new Dictionary<string, string>(config)) { IsolationLevel = IsolationLevel.ReadUncommitted };
+        using IConsumer<Ignore, Ignore> asker = new ConsumerBuilder<Ignore, Ignore>(plain).SetLogHandler((_, _) => { }).Build();
         using IConsumer<byte[]?, byte[]?> consumer =
             new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).SetLogHandler((_, _) => { }).Build();
         using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
@@ -74,7 +76,7 @@ internal sealed class Ledger
             {
                 // Without regard to transactions: an open one makes this wait, never miss.
                 var which = new TopicPartition(topic, partition.PartitionId);
-                WatermarkOffsets marks = Uncommitted(bootstrap, which, clientConfig);
+                WatermarkOffsets marks = asker.QueryWatermarkOffsets(which, TimeSpan.FromSeconds(30));
                 if (marks.High > marks.Low) { ends[which] = marks.High.Value; }
             }
         }
@@ -97,23 +99,6 @@ internal sealed class Ledger
         }
 
         return found;
-    }
-
-    private static readonly Dictionary<string, IConsumer<byte[]?, byte[]?>> s_askers = [];
-
-    private static WatermarkOffsets Uncommitted(string bootstrap, TopicPartition which, string? clientConfig)
-    {
-        lock (s_askers)
-        {
-            if (!s_askers.TryGetValue(bootstrap, out IConsumer<byte[]?, byte[]?>? asker))
-            {
-                var config = new ConsumerConfig { BootstrapServers = bootstrap, GroupId = "ledger-ends", IsolationLevel = IsolationLevel.ReadUncommitted };
-                foreach (string line in clientConfig is null ? [] : File.ReadAllLines(clientConfig)) { config.Set(line.Split('=')[0], line.Split('=')[1]); }
-                s_askers[bootstrap] = asker = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).SetLogHandler((_, _) => { }).Build();
-            }
-
-            return asker.QueryWatermarkOffsets(which, TimeSpan.FromSeconds(30));
-        }
     }
 
     private void TakeDecisions(IEnumerable<LedgerRecord> decisions)

@@ -105,7 +105,8 @@ internal sealed class SimPolicy
 
     private static string Hmac(string text) => Convert.ToHexStringLower(HMACSHA256.HashData(s_maskKey, Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
 
-    private CompiledPolicy Compile()
+    /// <summary>The document, as an operator would write it.</summary>
+    public string Text()
     {
         var rules = new List<string>
         {
@@ -125,7 +126,7 @@ internal sealed class SimPolicy
         rules.Add("{ id: phone, when: 'value.note.startsWith(\"tel:\")', hold: { approvers: [fraud, risk], expires: 600s, on_expiry: allow } }");
         rules.Add("{ id: eu, when: 'value.country == \"DE\"', route: { to: governed.payments.eu } }");
         rules.Add("{ id: mobile, when: 'value.id.endsWith(\"5\")', tag: { source: mobile } }");
-        string text = $$"""
+        return $$"""
             apiVersion: policystreams/v1
             kind: Policy
             metadata: { name: payments, owner: risk-platform }
@@ -141,8 +142,15 @@ internal sealed class SimPolicy
             on_schema_mismatch: deny
             rules:
             {{string.Join('\n', rules.Select(rule => "  - " + rule))}}
+
             """;
-        PolicyLoad load = PolicySet.Load([new PolicyFile("payments.policy.yaml", text)]);
+    }
+
+    public static string MaskKey => Encoding.UTF8.GetString(s_maskKey);
+
+    private CompiledPolicy Compile()
+    {
+        PolicyLoad load = PolicySet.Load([new PolicyFile("payments.policy.yaml", Text())]);
         Assert.True(load.Set is not null, string.Join('\n', load.Diagnostics));
         var keys = new KeyRing();
         Assert.Null(keys.Add("customer-key", s_maskKey));

@@ -67,7 +67,8 @@ internal sealed class Simulator : IDisposable
 
     /// <param name="checkDeterminism">P5 too: every decision once more, by a process that nothing ever happened to.</param>
     /// <param name="small">Memory for no view: each is read back when its hold changes.</param>
-    public static SimResult Run(SimWorld world, IReadOnlyList<SimStep> steps, bool checkDeterminism, bool small)
+    /// <param name="look">Looks at the driver once all is settled.</param>
+    public static SimResult Run(SimWorld world, IReadOnlyList<SimStep> steps, bool checkDeterminism, bool small, Action<TopologyDriver>? look = null)
     {
         using var simulator = new Simulator(world, world.Policies[steps.Count > 0 ? steps[0].A % world.Policies.Count : 0], small);
         string? broken = null;
@@ -81,12 +82,13 @@ internal sealed class Simulator : IDisposable
 
             simulator.Settle();
             if (checkDeterminism) { simulator.DecideAgain(); }
+            look?.Invoke(simulator._driver);
         }
         catch (PromiseBrokenException e)
         {
             broken = e.Message;
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not OutOfMemoryException and not Xunit.Sdk.XunitException)
         {
             broken = $"the task stopped: {e.GetType().Name}: {e.Message}\n{e.StackTrace}";
         }

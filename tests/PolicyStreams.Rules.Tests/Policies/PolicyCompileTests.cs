@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 
 namespace PolicyStreams.Rules.Tests.Policies;
@@ -123,7 +122,7 @@ public class PolicyCompileTests
         Assert.Equal(1_000, bench.Binding.Rules.Length);
         Assert.Equal(Enumerable.Range(0, 1_000).Select(i => $"r{i}").TakeWhile(id => double.Parse(id[1..], System.Globalization.CultureInfo.InvariantCulture) < Amount()), bench.Verdict.Fired.Rules.ToArray());
 
-        static double Amount() => JsonDocument.Parse(Bench.Payment).RootElement.GetProperty("amount").GetDouble();
+        static double Amount() => System.Text.Json.JsonDocument.Parse(Bench.Payment).RootElement.GetProperty("amount").GetDouble();
     }
 
     [Fact]
