@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What restoring open holds costs, by size: for each size a broker of its own, a history of holds as a task writes it (every ended hold with its state, its held record, and
-# both tombstones, nothing compacted yet), then `policystreams run` on it. One Markdown row a size: time from the assignment of the partition to its first record, as the
+# both tombstones; the broker compacts as it goes, so the records read are what that left; with `:raw` it does not compact at all), then `policystreams run` on it. One Markdown row a size: time from the assignment of the partition to its first record, as the
 # processor logs it, the processor time of the whole process until then (what tells on a machine that does other things too), and the most memory that it had.
 #
-#   run.sh [OPEN:ENDED …]         default: 0:0 1000:0 10000:0 100000:0 100000:1000000
+#   run.sh [OPEN:ENDED[:raw] …]         default: 0:0 1000:0 10000:0 100000:0 100000:1000000
 #
 #   POLICYSTREAMS_TEST_KAFKA      a script with `start DIR [--port N]` and `stop DIR`. Required
 #   POLICYSTREAMS_COMMAND         default bin/policystreams (make build)
@@ -38,7 +38,9 @@ PORT
 echo "| open holds | ended before | records read | MiB of state and held | restored in | processor time | largest resident size |"
 echo "|---|---|---|---|---|---|---|"
 for size in "$@"; do
-  open=${size%%:*} ended=${size##*:} dir=$work/$size
+  IFS=: read -r open ended raw <<<"$size"
+  dir=$work/$size set=()
+  [ "${raw:-}" = raw ] && set=(--set log.cleaner.enable=false)
   mkdir -p "$dir/policies"
   printf 'hold-key-0123456789-0123456789-0123' >"$dir/hold.key"
   cat >"$dir/policies/bench.policy.yaml" <<'POLICY'
@@ -53,7 +55,7 @@ rules:
   - { id: card, mask: { field: card, keep_last: 4 } }
   - { id: large, when: value.amount > 10000.0, hold: { approvers: [risk], quorum: 2, expires: 47h, on_expiry: deny, reason: large payment } }
 POLICY
-  bootstrap=$("$kafka" start "$dir/kafka" --port "$(free_port)" | tail -1)
+  bootstrap=$("$kafka" start "$dir/kafka" --port "$(free_port)" "${set[@]}" | tail -1)
   "${command[@]}" topics apply --bootstrap "$bootstrap" --policies "$dir/policies" >/dev/null
   made='{"records":0,"megabytes":0}'
   if [ $((open + ended)) -gt 0 ]; then
