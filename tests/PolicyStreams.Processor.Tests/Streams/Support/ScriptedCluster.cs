@@ -2,6 +2,7 @@ using System.Text;
 using Confluent.Kafka;
 using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Processor.Streams;
+using PolicyStreams.Processor.Tests.Topology;
 
 namespace PolicyStreams.Processor.Tests.Streams.Support;
 
@@ -21,7 +22,7 @@ internal sealed record ScriptedRecord(long Offset, byte[]? Key, byte[]? Value, I
 internal sealed record ScriptedMetadata(int Generation) : IConsumerGroupMetadata;
 
 /// <summary>Topics, a group, and transactions of one stream thread, in memory: every answer that a broker gives is the test's to choose.</summary>
-internal sealed class ScriptedCluster(TimeProvider time) : IStreamClients
+internal sealed class ScriptedCluster(TestClock time) : IStreamClients
 {
     private readonly Dictionary<TopicPartition, List<ScriptedRecord>> _logs = [];
     private IGroupListener _listener = null!;
@@ -133,9 +134,9 @@ internal sealed class ScriptedCluster(TimeProvider time) : IStreamClients
 
     IConsumer<byte[]?, byte[]?> IStreamClients.Assigned(string use, IGroupListener listener)
     {
-        var reader = new ScriptedConsumer(this, saysEnds: true);
-        if (use == "tasks") { Reader = reader; }
-        return reader;
+        // Who waits for one record alone waits for as long as it says: the clock goes on meanwhile.
+        if (use != "tasks") { return new ScriptedConsumer(this, saysEnds: true, time.Advance); }
+        return Reader = new ScriptedConsumer(this, saysEnds: true);
     }
 
     OutputProducer IStreamClients.Producer(IConsumer<byte[]?, byte[]?> group)

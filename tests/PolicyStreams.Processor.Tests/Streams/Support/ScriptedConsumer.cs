@@ -3,7 +3,7 @@ using Confluent.Kafka;
 namespace PolicyStreams.Processor.Tests.Streams.Support;
 
 /// <summary>A read-committed consumer of a <see cref="ScriptedCluster"/>: it reads up to the first record of an open transaction, and says end-of-partition there.</summary>
-internal sealed class ScriptedConsumer(ScriptedCluster cluster, bool saysEnds) : IConsumer<byte[]?, byte[]?>
+internal sealed class ScriptedConsumer(ScriptedCluster cluster, bool saysEnds, Action<TimeSpan>? onIdle = null) : IConsumer<byte[]?, byte[]?>
 {
     private readonly Dictionary<TopicPartition, long> _positions = [];
     private readonly HashSet<TopicPartition> _paused = [];
@@ -48,6 +48,7 @@ internal sealed class ScriptedConsumer(ScriptedCluster cluster, bool saysEnds) :
             if (saysEnds && _endsSaid.Add((partition, end))) { return new ConsumeResult<byte[]?, byte[]?> { Topic = partition.Topic, Partition = partition.Partition, Offset = end, IsPartitionEOF = true }; }
         }
 
+        onIdle?.Invoke(timeout);
         return null;
     }
 
