@@ -45,7 +45,9 @@ internal sealed class FaultLab : IAsyncDisposable
     public string Said => string.Join("\n--\n", _processors.Select(processor => processor.Said.Length > 6000 ? processor.Said[^6000..] : processor.Said)) + "\n" + Situation();
 
     /// <summary>How far everybody is: committed offsets, ends, and what a read-committed reader can reach of the decisions.</summary>
-    private string Situation()
+    private string Situation() => Look() + "\n" + Cluster.Complaints();
+
+    private string Look()
     {
         try
         {
