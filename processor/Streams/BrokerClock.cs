@@ -28,7 +28,11 @@ internal sealed class BrokerClock(TimeProvider time)
     // A clock that is set wrong is found within this.
     private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(10);
 
+    // A clock that was set since the last measurement has moved by another span than the monotonic one.
+    private static readonly TimeSpan StepMax = TimeSpan.FromSeconds(1);
+
     private long _measuredAt;
+    private long _sentMs;
     private ClockStanding _standing = ClockStanding.Unknown;
 
     /// <summary>At least so much is the clock ahead (negative: it is behind, or the broker was slow), as last measured.</summary>
@@ -36,14 +40,23 @@ internal sealed class BrokerClock(TimeProvider time)
 
     public string AheadText => string.Create(CultureInfo.InvariantCulture, $"{Math.Round(Ahead.TotalSeconds)} s");
 
-    /// <summary>As measured in the last seconds; else <see cref="ClockStanding.Unknown"/>.</summary>
-    public ClockStanding Standing => time.GetElapsedTime(_measuredAt) > GoodFor ? ClockStanding.Unknown : _standing;
+    /// <summary>As measured in the last seconds, by a clock that has not been set since; else <see cref="ClockStanding.Unknown"/>.</summary>
+    public ClockStanding Standing
+    {
+        get
+        {
+            TimeSpan since = time.GetElapsedTime(_measuredAt);
+            return since > GoodFor || Math.Abs(time.GetUtcNow().ToUnixTimeMilliseconds() - _sentMs - since.TotalMilliseconds) > StepMax.TotalMilliseconds ? ClockStanding.Unknown : _standing;
+        }
+    }
 
+    /// <param name="sentAt">The monotonic clock when <paramref name="sentMs"/> was read.</param>
     /// <param name="sentMs">This host's clock before the head was sent.</param>
     /// <param name="appendedMs">The broker's clock when it appended it; -1 where the topic does not say.</param>
-    public void Measured(long sentMs, long appendedMs)
+    public void Measured(long sentAt, long sentMs, long appendedMs)
     {
-        _measuredAt = time.GetTimestamp();
+        _measuredAt = sentAt;
+        _sentMs = sentMs;
         if (appendedMs < 0)
         {
             _standing = ClockStanding.Untold;

@@ -117,7 +117,7 @@ internal sealed partial class StreamThread
             runner.Gauges.OpenHolds = runner.Task.OpenHolds;
             runner.Gauges.EndOffset = Math.Max(runner.Gauges.EndOffset, EndOffset(runner));
             runner.Backoff = TimeSpan.Zero;
-            if (!_clients.Embedded && runner.Task.HeadAt is { } head) { _clock.Measured(sentMs, head.AppendedMs); }
+            if (!_clients.Embedded && runner.Task.HeadAt is { } head) { _clock.Measured(start, sentMs, head.AppendedMs); }
         }
 
         _observer.Committed();

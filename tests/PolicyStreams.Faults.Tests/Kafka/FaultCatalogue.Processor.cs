@@ -8,7 +8,7 @@ internal static partial class FaultCatalogue
 {
     public static IReadOnlyList<Fault> All { get; } =
     [
-        .. ProcessorFaults, .. TransactionFaults, .. BrokerFaults, .. TopicFaults, .. RegistryFaults, .. CopyFaults,
+        .. ProcessorFaults, .. TransactionFaults, .. BrokerFaults, .. TopicFaults, .. RegistryFaults, .. RecoveryFaults, .. CopyFaults,
     ];
 
     private static Fault[] ProcessorFaults =>
@@ -147,32 +147,64 @@ internal static partial class FaultCatalogue
 
     private static async Task ClockAsync(FaultRun run)
     {
-        string? library = new[] { "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1" }.FirstOrDefault(File.Exists);
-        if (library is null) { Assert.Skip("No libfaketime: apt-get install faketime."); }
         await using FaultLab lab = await FaultLab.OpenAsync();
-        string offset = Path.Combine(lab.Payments.Folder, "clock");
-        await File.WriteAllTextAsync(offset, "+0");
-        var environment = new Dictionary<string, string>
+        string library = Path.Combine(lab.Payments.Folder, "clock.so"), offset = Path.Combine(lab.Payments.Folder, "clock");
+        string source = Path.Combine(TestEnvironment.Root, "tests", "PolicyStreams.Faults.Tests", "Lab", "clock.c");
+        try
         {
-            ["LD_PRELOAD"] = library!,
-            ["FAKETIME_TIMESTAMP_FILE"] = offset,
-            ["FAKETIME_NO_CACHE"] = "1",
-            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
-        };
+            (await Run.ProgramAsync("cc", ["-shared", "-fPIC", "-o", library, source, "-ldl"], TimeSpan.FromMinutes(1))).Succeeded();
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("clock: no C compiler to make the library with that moves it.");
+        }
+
+        DateTimeOffset started = FaultLab.Now;
+        await MoveAsync(0);
+        var environment = new Dictionary<string, string> { ["LD_PRELOAD"] = library, ["CLOCK_OFFSET_FILE"] = offset };
         await lab.FeedAsync(100);
-        ProcessorProcess processor = lab.Start("a", threads: 2, environment: environment, more: []);
+        ProcessorProcess processor = lab.Start("a", threads: 2, environment: environment);
         await lab.Watch.DecidedAsync(200, FaultLab.Deadline, () => lab.Said);
-        foreach (string moved in run.Full ? (string[])["+3600", "+0", "-3600", "+0", "+3600", "-3600", "+0"] : ["+3600", "-3600"])
+        run.RecoveryIs = "from the move until 100 more records are decided (a second's feed)";
+        foreach (int moved in run.Full ? (int[])[3600, 0, -3600, 0, 3600, -3600, 0] : [3600, -3600])
         {
             long before = lab.Watch.Decided;
-            await File.WriteAllTextAsync(offset, moved);
+            DateTimeOffset at = FaultLab.Now;
+            await MoveAsync(moved);
             run.Injected++;
-            await lab.Watch.DecidedAsync(before + 300, FaultLab.Deadline, () => lab.Said);
+            await lab.Watch.DecidedAsync(before + 100, FaultLab.Deadline, () => lab.Said);
+            run.Recovered(FaultLab.Now - at);
+            await lab.Watch.DecidedAsync(before + 600, FaultLab.Deadline, () => lab.Said);
         }
+
+        Assert.Contains(Ledger.ReadAll(lab.Cluster.Bootstrap, null, lab.Payments.Decisions), record => Time(record) > FaultLab.Now.AddMinutes(30));
+
+        async Task MoveAsync(long seconds)
+        {
+            // In place: the process has the file in its memory.
+            await using var file = new FileStream(offset, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+            await file.WriteAsync(BitConverter.GetBytes(seconds));
+        }
+
+        static DateTimeOffset Time(LedgerRecord record) => System.Text.Json.JsonDocument.Parse(record.Value!).RootElement.GetProperty("time").GetDateTimeOffset();
 
         await lab.DrainAsync();
         Ledger ledger = await lab.VerifyAsync(run);
-        run.Note = $"of {ledger.Outcomes.GetValueOrDefault("hold")} holds none expired before its time";
-        Assert.DoesNotContain(Ledger.ReadAll(lab.Cluster.Bootstrap, null, lab.Payments.Decisions), record => System.Text.Encoding.UTF8.GetString(record.Value!).Contains("\"event\":\"expired\"", StringComparison.Ordinal));
+
+        // None expires while the clock is ahead of the broker's. One that was taken while the clock was an hour behind has that clock's time, and expires by it.
+        Dictionary<string, DateTimeOffset> decided = [];
+        int expired = 0;
+        foreach (LedgerRecord record in Ledger.ReadAll(lab.Cluster.Bootstrap, null, lab.Payments.Decisions))
+        {
+            System.Text.Json.JsonElement decision = System.Text.Json.JsonDocument.Parse(record.Value!).RootElement;
+            string name = decision.GetProperty("event").GetString()!;
+            if (name == "decided") { decided[decision.GetProperty("id").GetString()!] = Time(record); }
+            if (name != "expired") { continue; }
+            expired++;
+            string id = decision.GetProperty("id").GetString()!;
+            Assert.True(decided[id[..id.LastIndexOf('/')]] < started.AddMinutes(-30), $"{id} of {decided[id[..id.LastIndexOf('/')]]:O} expired at {Time(record):O}");
+        }
+
+        run.Note = $"{ledger.Outcomes.GetValueOrDefault("hold")} holds; none expired by the clock that was ahead, {expired} that were taken while it was behind by the right one";
     }
 }

@@ -111,6 +111,16 @@ internal sealed class Cluster : IAsyncDisposable
         File.Delete(file);
     }
 
+    /// <summary>What the brokers' logs complained of last.</summary>
+    public string Complaints() => string.Join('\n', Enumerable.Range(1, Brokers).SelectMany(broker =>
+    {
+        string log = Path.Combine(Folder, $"broker-{broker}.log");
+        if (!File.Exists(log)) { return []; }
+        using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd().Split('\n').Where(line => line.Contains("ERROR", StringComparison.Ordinal) || line.Contains("FATAL", StringComparison.Ordinal)).TakeLast(8).Select(line => $"broker {broker}: {line}").ToArray();
+    }));
+
     /// <summary>One of Kafka's own tools, as the super user.</summary>
     public async Task<RunResult> ToolAsync(string tool, params string[] arguments) =>
         await Run.ProgramAsync(TestEnvironment.Variable("POLICYSTREAMS_TEST_KAFKA")!, [tool, "--bootstrap-server", Bootstrap, "--command-config", Path.Combine(Folder, "admin.properties"), .. arguments], TimeSpan.FromMinutes(1));

@@ -45,7 +45,9 @@ internal sealed class FaultLab : IAsyncDisposable
     public string Said => string.Join("\n--\n", _processors.Select(processor => processor.Said.Length > 6000 ? processor.Said[^6000..] : processor.Said)) + "\n" + Situation();
 
     /// <summary>How far everybody is: committed offsets, ends, and what a read-committed reader can reach of the decisions.</summary>
-    private string Situation()
+    private string Situation() => Look() + "\n" + Cluster.Complaints();
+
+    private string Look()
     {
         try
         {
@@ -54,11 +56,23 @@ internal sealed class FaultLab : IAsyncDisposable
             string ends = string.Join(' ', Enumerable.Range(0, Partitions).Select(p => reader.QueryWatermarkOffsets(new TopicPartition(Payments.Raw, p), TimeSpan.FromSeconds(5)).High.Value));
             string decisions = string.Join(' ', Enumerable.Range(0, Partitions).Select(p =>
                 $"{stable.QueryWatermarkOffsets(new TopicPartition(Payments.Decisions, p), TimeSpan.FromSeconds(5)).High.Value}/{reader.QueryWatermarkOffsets(new TopicPartition(Payments.Decisions, p), TimeSpan.FromSeconds(5)).High.Value}"));
+            foreach (ProcessorProcess processor in _processors.Where(processor => !processor.HasExited))
+            {
+                using HttpResponseMessage ready = processor.Http.Send(new HttpRequestMessage(HttpMethod.Get, "/ready")), metrics = processor.Http.Send(new HttpRequestMessage(HttpMethod.Get, "/metrics"));
+                using var text = new StreamReader(ready.Content.ReadAsStream());
+                using var counts = new StreamReader(metrics.Content.ReadAsStream());
+                committed += "\nready: " + text.ReadToEnd() + "\n" + string.Join('\n', counts.ReadToEnd().Split('\n').Where(line => line.StartsWith("policystreams_runtime_events", StringComparison.Ordinal) || line.StartsWith("policystreams_task_running", StringComparison.Ordinal)));
+                foreach (string thread in Directory.EnumerateDirectories($"/proc/{processor.Id}/task"))
+                {
+                    committed += $"\n{Path.GetFileName(thread)} {File.ReadAllText(Path.Combine(thread, "comm")).Trim()} {File.ReadAllText(Path.Combine(thread, "wchan")).Trim()}";
+                }
+            }
+
             return $"committed {committed}; ingress ends {ends}; decisions stable/end {decisions}; decided {Watch}";
         }
-        catch (KafkaException e)
+        catch (Exception e) when (e is KafkaException or HttpRequestException or TaskCanceledException or IOException)
         {
-            return "the broker does not say more: " + e.Error.Reason;
+            return "there is no more to be had: " + e.Message;
         }
 
         IConsumer<Ignore, Ignore> Asker(IsolationLevel level) => new ConsumerBuilder<Ignore, Ignore>(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using PolicyStreams.Faults.Tests.Kafka;
 using PolicyStreams.Integration.Tests.Support;
 
 namespace PolicyStreams.Faults.Tests.Lab;
@@ -13,7 +14,7 @@ internal sealed record Fault(string Name, string What, bool Short, Func<FaultRun
 
 /// <summary>What a fault came to: a row of the table.</summary>
 internal sealed record FaultRow(
-    string Fault, string What, int Injected, long Records, int Lost, int Duplicated, int Undecided, int Other, double? RecoveryMedian, double? RecoveryMax, string Recovery, string Note, double Seconds, string Date);
+    string Fault, string What, int Injected, long Records, int Lost, int Duplicated, int Undecided, int Other, double? RecoveryMedian, double? RecoveryMax, string Recovery, string Note, double Seconds, string Date, string Versions, int Order);
 
 /// <summary>One run of a fault: how much of it, and what came of it.</summary>
 internal sealed class FaultRun(Fault fault, bool full)
@@ -59,7 +60,17 @@ internal sealed class FaultRun(Fault fault, bool full)
     public FaultRow Row() => new(
         Fault.Name, Fault.What, Injected, _records, _lost, _duplicated, _undecided, _other,
         _recoveries.Count > 0 ? Math.Round(RecoveryMedian, 2) : null, _recoveries.Count > 0 ? Math.Round(_recoveries.Max(), 2) : null, RecoveryIs, Note,
-        Math.Round(Stopwatch.GetElapsedTime(_started).TotalSeconds, 1), TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        Math.Round(Stopwatch.GetElapsedTime(_started).TotalSeconds, 1), TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Versions(),
+        FaultCatalogue.All.ToList().FindIndex(fault => fault.Name == Fault.Name));
+
+    private static string Versions()
+    {
+        string script = TestEnvironment.Variable("POLICYSTREAMS_TEST_KAFKA") ?? "";
+        string? clients = Directory.Exists(Path.Combine(Path.GetDirectoryName(script) ?? "", "libs"))
+            ? Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(script)!, "libs"), "kafka-clients-*.jar").Select(Path.GetFileNameWithoutExtension).FirstOrDefault() : null;
+        string kafka = clients is null ? "" : $"Kafka {clients["kafka-clients-".Length..]}, ";
+        return string.Create(CultureInfo.InvariantCulture, $"{kafka}librdkafka {Confluent.Kafka.Library.VersionString}, .NET {Environment.Version}, {Environment.ProcessorCount} cores");
+    }
 
     public static string Text(FaultRow row)
     {

@@ -137,6 +137,7 @@ internal sealed class SimPolicy
                 key_format: string
                 identity: { topic: { id: checkout, groups: [payments-producers] } }
                 topics: { routes: [governed.payments.eu] }
+                partitions: 2
             limits: { record_bytes: 1024, headers: 8 }
             on_error: deny
             on_schema_mismatch: deny
