@@ -28,7 +28,7 @@ MUTANTS = [
     ("statement-twice", HOLDS, "if (offset < _now.NextApprovals) { return TaskStep.Skipped; }", "", SIMULATION),
     ("end-twice", HOLDS, "        _holds.Remove(hold.State.Id);\n        DropView(hold);", "        DropView(hold);", SIMULATION),
     ("end-without-tombstone", HOLDS, "        SendState(key, default, nowMs, tombstone: true);\n", "", SIMULATION),
-    ("held-without-tombstone", HOLDS, "        _context.Sink.Send(new Kafka.OutputRecord { Topic = _topics.Held, Partition = Partition, HasKey = true, Key = key, TimestampMs = nowMs });\n", "", SIMULATION),
+    ("held-without-tombstone", HOLDS, "        _context.Sink.Send(new Kafka.OutputRecord { Topic = _topics.Held, Partition = Partition, HasKey = true, Key = key, TimestampMs = nowMs, OwnTime = true });\n", "", SIMULATION),
     ("transaction-without-head", TASK, "        SendState(TaskHead.Key, state.Written, now.ToUnixTimeMilliseconds(), HeadAt);\n", "", SIMULATION),
     ("end-in-its-own-transaction", HOLDS, "            if (hold.HeldAt is not null)", "            if (false && hold.HeldAt is not null)", SIMULATION),
     ("place-of-held-record", CHANGES, "            if (hold.HeldAt is { } held) { hold.HeldOffset = held.Offset; }\n", "", SIMULATION),
@@ -44,7 +44,7 @@ MUTANTS = [
     ("forged-header", "processor/Kafka/ConfluentMessages.cs", "            if (header.Key.StartsWith(HeaderNames.Prefix, StringComparison.Ordinal)) { continue; }\n", "", SIMULATION),
     ("group-of-the-beginning", COMMIT, "_producer!.Commit(offsets, _group!)", "_producer!.Commit(offsets, _consumer.ConsumerGroupMetadata)", THREADS),
     ("approvals-offset", COMMIT, "            offsets.Add(new TopicPartitionOffset(runner.Approvals, runner.Task.NextApprovals));\n", "", THREADS),
-    ("revoke-ends-the-transaction", TASKS, "if (_open && partitions.Exists(p => _tasks.TryGetValue(p.TopicPartition, out TaskRunner? runner) && runner.Task.Touched)) { CommitTransaction(); }", "", THREADS),
+    ("revoke-ends-the-transaction", TASKS, "if (_open && partitions.Any(p => _tasks.TryGetValue(p.TopicPartition, out TaskRunner? runner) && runner.Task.Touched)) { CommitTransaction(); }", "", THREADS),
     ("loss-aborts", TASKS, '        Forget(partitions.Select(p => p.TopicPartition), " (lost)");\n        AbortTransaction();', '        Forget(partitions.Select(p => p.TopicPartition), " (lost)");', THREADS),
 ]
 
