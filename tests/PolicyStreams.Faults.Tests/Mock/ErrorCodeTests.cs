@@ -36,7 +36,6 @@ public sealed class ErrorCodeTests
         { nameof(KafkaApi.AddOffsetsToTxn), ErrorCode.GroupAuthorizationFailed, "Aborted" },
         { nameof(KafkaApi.AddPartitionsToTxn), ErrorCode.TopicAuthorizationFailed, "Aborted" },
         { nameof(KafkaApi.AddPartitionsToTxn), ErrorCode.UnknownTopicOrPart, "Aborted Committed" },
-        { nameof(KafkaApi.Produce), ErrorCode.TopicAuthorizationFailed, "Aborted" },
 
         // It speaks of the record.
         { nameof(KafkaApi.Produce), ErrorCode.MsgSizeTooLarge, "Refused" },

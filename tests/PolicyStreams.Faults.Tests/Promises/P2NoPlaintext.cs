@@ -44,6 +44,7 @@ public sealed class P2NoPlaintext
     [Fact]
     public async Task Run_ThroughEveryOutcomeAndACrash_WritesNoPlaintext()
     {
+        WholeRun.Require();
         await Clients.RequireAsync();
         Cluster cluster = await Cluster.SharedAsync(1);
         string name = "p2x" + Convert.ToHexStringLower(Guid.NewGuid().ToByteArray().AsSpan(0, 4));
