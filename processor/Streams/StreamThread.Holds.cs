@@ -215,6 +215,22 @@ internal sealed partial class StreamThread
                 SeekApprovals(runner);
             }
         }
+
+        ResumeAgain();
+    }
+
+    /// <summary>
+    /// The client drops a resume that crosses a rebalance, and says nothing (librdkafka issue 5591): the partition would stay silent for good. It is asked again now and then; where
+    /// nothing is paused that does nothing.
+    /// </summary>
+    private void ResumeAgain()
+    {
+        if (_pausedUntil != 0 || _time.GetElapsedTime(_resumedAt) < ResumeAgainAfter) { return; }
+        _resumedAt = _time.GetTimestamp();
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (runner.Phase == TaskPhase.Running) { _consumer.Resume([runner.Ingress]); }
+        }
     }
 
     private void SeekApprovals(TaskRunner runner)

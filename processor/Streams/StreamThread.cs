@@ -20,6 +20,7 @@ internal sealed partial class StreamThread : IDisposable
     private static readonly TimeSpan PollIdle = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan InitializeTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ResumeAgainAfter = TimeSpan.FromSeconds(2);
     private const int PollRecordsMax = 2000;
 
     private readonly string _id;
@@ -49,6 +50,7 @@ internal sealed partial class StreamThread : IDisposable
     private ExceptionDispatchInfo? _callbackFault;
     private bool _fetching;
     private long _pausedUntil;
+    private long _resumedAt;
     private TimeSpan _backoff;
 
     public StreamThread(string id, ProcessorOptions options, PolicyStore policies, TaskKeys keys, Health health, ProcessorMetrics metrics, TimeProvider time, ILogger logger, CancellationToken stopping, IStreamClients? clients = null)

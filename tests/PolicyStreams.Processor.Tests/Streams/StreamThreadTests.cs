@@ -203,6 +203,21 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Restored_TheClientDropsItsResume_GoesOnAllTheSame()
+    {
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _cluster.Member.ResumesToDrop = 1;
+        _cluster.Assign(Raw, 0);
+        Turn(10);
+        Assert.Contains(new TopicPartition(Raw, 0), _cluster.Member.Paused);
+        Assert.Empty(Decided());
+
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Turn(5);
+        Assert.Equal([$"{Raw}-0-0"], Decided());
+    }
+
+    [Fact]
     public void Restore_HeadAndGroupDisagree_StopsTheTaskAndTouchesNothing()
     {
         Start(0);

@@ -80,7 +80,15 @@ internal sealed class ScriptedConsumer(ScriptedCluster cluster, bool saysEnds, A
 
     public void Pause(IEnumerable<TopicPartition> partitions) => _paused.UnionWith(partitions);
 
-    public void Resume(IEnumerable<TopicPartition> partitions) => _paused.ExceptWith(partitions);
+    /// <summary>So many calls of <see cref="Resume"/> do nothing, as the client's may.</summary>
+    public int ResumesToDrop { get; set; }
+
+    public void Resume(IEnumerable<TopicPartition> partitions)
+    {
+        if (ResumesToDrop-- > 0) { return; }
+        ResumesToDrop = 0;
+        _paused.ExceptWith(partitions);
+    }
 
     public void Seek(TopicPartitionOffset tpo)
     {
