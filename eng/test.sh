@@ -60,7 +60,7 @@ for project in tests/*/*.csproj; do
   trx=$results/$name.trx log=$results/$name.log
   started=$SECONDS
   timeout --kill-after=30 "${TEST_TIMEOUT:-1200}" \
-    dotnet test "$project" -c Release --no-build --nologo -v quiet --logger "trx;LogFileName=$name.trx" --results-directory "$results" >"$log" 2>&1
+    dotnet test "$project" -c Release --no-build --nologo -v quiet --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" --results-directory "$results" >"$log" 2>&1
   code=$?
   p=$(counter "$trx" passed) f=$(counter "$trx" failed) total=$(counter "$trx" total) executed=$(counter "$trx" executed)
   # A skipped test is counted in `total` and not in `executed`.

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
@@ -105,34 +106,9 @@ internal sealed class AvroEmitter(AvroProgram program, AvroOp[] ops, AvroLoop[] 
     /// <summary>Root slots that not every record writes start absent.</summary>
     private void ClearSlots(Row root)
     {
-        bool[] sure = new bool[rootSlots];
-        int certainFrom = 0;
-        for (int pc = 0; ops[pc].Code != AvroOpCode.End;)
-        {
-            ref AvroOp op = ref ops[pc];
-            if (op.Code == AvroOpCode.Jump && _bodies.Contains(pc + 1))
-            {
-                pc = op.Arg;
-                continue;
-            }
-
-            if (pc >= certainFrom && op.Slot >= 0 && op.Code is not (AvroOpCode.Union or AvroOpCode.Map or AvroOpCode.Default or AvroOpCode.Call)) { sure[op.Slot] = true; }
-            if (op.Null != 0 && op.Next > pc + 1 && op.Code is AvroOpCode.Record) { certainFrom = Math.Max(certainFrom, op.Next); }
-            if (op.Code == AvroOpCode.Union)
-            {
-                // Branches end in jumps to one place behind them all.
-                foreach (int target in jumps[op.Arg])
-                {
-                    int exit = target;
-                    while (ops[exit].Code != AvroOpCode.Jump || _bodies.Contains(exit + 1)) { exit = ops[exit].Code == AvroOpCode.Jump ? ops[exit].Arg : exit + 1; }
-                    certainFrom = Math.Max(certainFrom, ops[exit].Arg);
-                }
-            }
-
-            pc++;
-        }
-
-        int unsure = sure.Count(known => !known);
+        BitArray sure = SureSlots();
+        int unsure = 0;
+        for (int slot = 0; slot < rootSlots; slot++) { unsure += sure[slot] ? 0 : 1; }
         if (unsure > 12)
         {
             _il.Emit(OpCodes.Ldarg_0);
@@ -145,6 +121,48 @@ internal sealed class AvroEmitter(AvroProgram program, AvroOp[] ops, AvroLoop[] 
         {
             if (!sure[slot]) { Put(root, slot, () => _il.Emit(OpCodes.Ldc_I8, 0L), 0); }
         }
+    }
+
+    /// <summary>
+    /// The root slots that every way from the start to the end writes. Ways only lead forward, so one pass will do: what is written before an operation is what all the ways into it have
+    /// written.
+    /// </summary>
+    private BitArray SureSlots()
+    {
+        var before = new BitArray?[ops.Length];
+        before[0] = new BitArray(rootSlots);
+        for (int pc = 0; ; pc++)
+        {
+            if (before[pc] is not { } written) { continue; }
+            AvroOp op = ops[pc];
+            if (op.Code == AvroOpCode.End) { return written; }
+            if (op.Null != 0)
+            {
+                var ofNull = new BitArray(written);
+                if (op.Slot >= 0) { ofNull[op.Slot] = true; }
+                Meet(op.Next, ofNull);
+            }
+
+            switch (op.Code)
+            {
+                case AvroOpCode.Jump:
+                    Meet(op.Arg, written);
+                    continue;
+                case AvroOpCode.Union:
+                    foreach (int target in jumps[op.Arg]) { Meet(target, written); }
+                    continue;
+                case AvroOpCode.Map or AvroOpCode.Default or AvroOpCode.Call:
+                    Meet(pc + 1, written);
+                    continue;
+                default:
+                    var after = new BitArray(written);
+                    if (op.Slot >= 0) { after[op.Slot] = true; }
+                    Meet(pc + 1, after);
+                    continue;
+            }
+        }
+
+        void Meet(int pc, BitArray written) => before[pc] = before[pc] is { } other ? new BitArray(other).And(written) : written;
     }
 
     private void Block(int pc, Row row, Label end)

@@ -63,7 +63,8 @@ internal sealed partial class AvroProgram
         if (!Write(ref w, block.SitesEnd, out int removed)) { return false; }
         w.Output.Append(w.Value[w.Pos..block.End]);
         w.Pos = block.End;
-        if (removed == 0 && !block.Sized) { return true; }
+        // As many items in as many bytes: the header stands, however it is spelled.
+        if (removed == 0 && (!block.Sized || w.Output.Length - start == block.End - block.ItemsStart)) { return true; }
 
         // The count, and the size that is known only now. A block without items would end the list: it goes altogether.
         int count = block.Count - removed;

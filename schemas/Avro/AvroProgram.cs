@@ -569,11 +569,12 @@ internal sealed partial class AvroProgram : RecordProgram
                 first = frame.SlotsUsed;
             }
 
+            // The room to grow is cleared with the rest: no slot in use holds what another record left.
+            Array.Clear(frame.Slots, first + (from * stride), ((int)wanted - from) * stride);
             capacity = (int)wanted;
             frame.SlotsUsed = (int)used;
         }
 
-        Array.Clear(frame.Slots, first + (from * stride), (to - from) * stride);
         return true;
     }
 

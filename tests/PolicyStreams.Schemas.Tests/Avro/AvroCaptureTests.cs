@@ -107,6 +107,13 @@ public sealed class AvroCaptureTests
         }
 
         Assert.Equal(["A12", "-", "B", "C3", "D4"], read);
+
+        // Nothing of an earlier record is left in a slot, the room to grow included.
+        var used = new CaptureFrame();
+        Array.Fill(used.Slots, new Slot { Kind = ValueKind.Int, Bits = 77 });
+        Assert.Equal(DecodeOutcome.Decoded, program.Walk(value, used));
+        Assert.Equal(frame.SlotsUsed, used.SlotsUsed);
+        Assert.Equal(frame.Slots[..frame.SlotsUsed].Select(slot => (slot.Kind, slot.Bits)), used.Slots[..used.SlotsUsed].Select(slot => (slot.Kind, slot.Bits)));
     }
 
     [Fact]

@@ -115,6 +115,19 @@ public sealed class AvroRewriteTests
     }
 
     [Fact]
+    public void Rewrite_NothingMasked_KeepsHeadersThatAreLongerThanTheyNeedBe()
+    {
+        AvroSchema schema = AvroFixture.Record("""{"name":"l","type":{"type":"array","items":"string"}}""");
+
+        // A count of -1 and a size of 2, each in three bytes.
+        byte[] value = AvroFixture.Hex("818000 848000 0261 00");
+
+        Assert.Equal(value, AvroFixture.Mask(schema, value, new SiteResult(SiteAction.Keep), "", "l[*]"));
+        Assert.Equal(AvroFixture.Hex("818000 848000 022a 00"), AvroFixture.MaskText(schema, value, "*", "l[*]"));
+        Assert.Equal(AvroFixture.Hex("01 06 042a2a 00"), AvroFixture.MaskText(schema, value, "**", "l[*]"));
+    }
+
+    [Fact]
     public void Rewrite_Remove_TakesElementsAndEntriesOut()
     {
         AvroSchema schema = AvroFixture.Record("""{"name":"l","type":{"type":"array","items":["null","string"]}},{"name":"m","type":{"type":"map","values":"string"}},{"name":"s","type":"string"}""");
