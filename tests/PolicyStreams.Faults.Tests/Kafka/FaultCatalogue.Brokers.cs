@@ -12,7 +12,7 @@ internal static partial class FaultCatalogue
 {
     private static Fault[] BrokerFaults =>
     [
-        new("broker-kill-1", "SIGKILL of the only broker, started again", false, BrokerKillAsync),
+        new("broker-kill-1", "SIGKILL of the only broker, started again", true, BrokerKillAsync),
         new("broker-kill-3", "SIGKILL of one of three brokers in turn, started again", false, BrokerKillOfThreeAsync),
         new("leadership", "every partition's leader moved every few seconds, on three brokers", false, LeadershipAsync),
         new("disk-full", "the broker's disk fills up (a tmpfs), and is emptied again", false, DiskFullAsync),
