@@ -69,7 +69,21 @@ internal static class LintCommand
                 return schemas;
             },
             conventions: conventions,
-            more: documents => RuntimeSupport.Check(documents, Severity.Warning));
+            more: documents => RuntimeSupport.Check(documents, Severity.Warning),
+            tested: conventions.Any(one => one.RequiresTests) ? policy => Tested(policy, fetched[policy.Path].Schemas) : null);
+    }
+
+    /// <summary>Rules that fire in the tests beside the policy. A test that fails, or cannot be run, is the command `test`'s to tell.</summary>
+    private static HashSet<string> Tested(PolicyDocument policy, IReadOnlyDictionary<string, SubjectSchemas> schemas)
+    {
+        string folder = PolicyInputs.FolderOf(policy.Path);
+        var runner = new PolicyTestRunner(PolicyInputs.Beside(folder), (_, _) => schemas);
+        foreach (string file in Directory.EnumerateFiles(folder, "*.tests.y*ml").Order(StringComparer.Ordinal))
+        {
+            if (PolicyTestRunner.PolicyOf(PolicyInputs.Read(file)) is { } tested && Path.GetFullPath(Path.Combine(folder, tested)) == Path.GetFullPath(policy.Path)) { runner.Run(PolicyInputs.Read(file)); }
+        }
+
+        return [.. runner.Report().Coverage.Where(rule => rule.Fired && rule.Policy == policy.Name).Select(rule => rule.Rule)];
     }
 
     private static int Say(IReadOnlyList<Diagnostic> diagnostics, bool strict, int files)

@@ -24,6 +24,9 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         _diagnostics.AddRange(bag.ToList());
     }
 
+    /// <summary>The policy that a test file names, as it names it; null where it names none.</summary>
+    public static string? PolicyOf(PolicyFile file) => YamlReader.Read(file.Text, new DiagnosticBag(file.Path))?.Find("policy") is { Kind: YamlKind.Scalar } policy ? policy.Text : null;
+
     public PolicyTestReport Report() => new([.. _results], [.. _diagnostics], _tally.Rules());
 
     private void RunFile(PolicyFile file, DiagnosticBag bag)
