@@ -12,7 +12,7 @@ internal sealed class RuleProofs
     private const int PairsMax = 50_000;
 
     private readonly List<(CompiledBinding Binding, Prover Any, Prover Own)> _bindings;
-    private readonly Dictionary<(RuleDocument, string), CompiledRule> _compiled = [];
+    private readonly Dictionary<(string Rule, string Binding), CompiledRule> _compiled = [];
     private int _pairs;
 
     public RuleProofs(CompiledPolicy policy)
@@ -20,7 +20,7 @@ internal sealed class RuleProofs
         _bindings = [.. policy.Bindings.Values.Select(binding => (binding, new Prover(ProofFacts.Of(binding, withPrincipal: false)), new Prover(ProofFacts.Of(binding, withPrincipal: true))))];
         foreach (CompiledBinding binding in policy.Bindings.Values)
         {
-            foreach (CompiledRule rule in binding.Rules) { _compiled[(rule.Document, binding.Document.Name)] = rule; }
+            foreach (CompiledRule rule in binding.Rules) { _compiled[(rule.Document.Id, binding.Document.Name)] = rule; }
         }
 
         Rules = policy.Document.Rules;
@@ -30,13 +30,13 @@ internal sealed class RuleProofs
 
     public void Check(DiagnosticBag bag)
     {
-        var never = new HashSet<RuleDocument>();
+        var never = new HashSet<string>(StringComparer.Ordinal);
         foreach (RuleDocument rule in Rules)
         {
             if (rule.When is null) { continue; }
             if (Everywhere(rule, Claim.True, out string why))
             {
-                never.Add(rule);
+                never.Add(rule.Id);
                 bag.Warning(rule.WhenNode!, DiagnosticCodes.NeverFires, $"rule `{rule.Id}` can never fire: {(why.Length > 0 ? why : "its condition is never true")}");
             }
             else if (Everywhere(rule, Claim.NotTrue, out why))
@@ -48,10 +48,10 @@ internal sealed class RuleProofs
         for (int i = 0; i < Rules.Count && _pairs < PairsMax; i++)
         {
             RuleDocument rule = Rules[i];
-            if (rule.Shadow || never.Contains(rule) || rule.Effect == Effect.Tag) { continue; }
+            if (rule.Shadow || never.Contains(rule.Id) || rule.Effect == Effect.Tag) { continue; }
             for (int j = 0; j < Rules.Count; j++)
             {
-                if (i == j || never.Contains(Rules[j]) || Shadowed(rule, Rules[j], later: j > i) is not { } said) { continue; }
+                if (i == j || never.Contains(Rules[j].Id) || Shadowed(rule, Rules[j], later: j > i) is not { } said) { continue; }
                 YamlNode at = rule.WhenNode ?? rule.Node;
                 bag.Warning(at, DiagnosticCodes.ShadowedRule, $"rule `{rule.Id}` changes nothing: {said}", "leave one of the two out, or say what tells their conditions apart");
                 break;
@@ -65,7 +65,7 @@ internal sealed class RuleProofs
 
     /// <summary>True where no record makes both fire.</summary>
     public bool Exclude(RuleDocument first, RuleDocument second) => _bindings.TrueForAll(entry =>
-        !_compiled.TryGetValue((first, entry.Binding.Document.Name), out CompiledRule? one) || !_compiled.TryGetValue((second, entry.Binding.Document.Name), out CompiledRule? other)
+        !_compiled.TryGetValue((first.Id, entry.Binding.Document.Name), out CompiledRule? one) || !_compiled.TryGetValue((second.Id, entry.Binding.Document.Name), out CompiledRule? other)
         || !entry.Own.CanHold([.. Claims(one, Claim.True), .. Claims(other, Claim.True)]));
 
     /// <summary>What the stronger rule does to everything that the rule fires for; null where nothing was proven.</summary>
@@ -94,8 +94,8 @@ internal sealed class RuleProofs
         if (_pairs >= PairsMax) { return false; }
         foreach ((CompiledBinding binding, _, _) in _bindings)
         {
-            if (!_compiled.TryGetValue((rule, binding.Document.Name), out CompiledRule? one)) { continue; }
-            if (!_compiled.TryGetValue((other, binding.Document.Name), out CompiledRule? two)) { return false; }
+            if (!_compiled.TryGetValue((rule.Id, binding.Document.Name), out CompiledRule? one)) { continue; }
+            if (!_compiled.TryGetValue((other.Id, binding.Document.Name), out CompiledRule? two)) { return false; }
             if (one.ReadsValue && two.ReadsValue && !two.When!.FieldsRead.Any(one.When!.FieldsRead.Contains)) { return false; }
         }
 
@@ -108,8 +108,8 @@ internal sealed class RuleProofs
         bool any = false;
         foreach ((CompiledBinding binding, _, Prover prover) in _bindings)
         {
-            if (!_compiled.TryGetValue((first, binding.Document.Name), out CompiledRule? one)) { continue; }
-            if (!_compiled.TryGetValue((second, binding.Document.Name), out CompiledRule? other)) { return false; }
+            if (!_compiled.TryGetValue((first.Id, binding.Document.Name), out CompiledRule? one)) { continue; }
+            if (!_compiled.TryGetValue((second.Id, binding.Document.Name), out CompiledRule? other)) { return false; }
 
             // Of a null value only rules speak that read nothing of it.
             if (binding.Document.Tombstones != TombstoneChoice.Deny && other.ReadsValue && !one.ReadsValue) { return false; }
@@ -128,7 +128,7 @@ internal sealed class RuleProofs
         bool any = false;
         foreach ((CompiledBinding binding, Prover plain, Prover own) in _bindings)
         {
-            if (!_compiled.TryGetValue((rule, binding.Document.Name), out CompiledRule? compiled)) { continue; }
+            if (!_compiled.TryGetValue((rule.Id, binding.Document.Name), out CompiledRule? compiled)) { continue; }
             Expr condition = compiled.When!.Syntax;
             if (!plain.CanHold((condition, claim))) { why = claim == Claim.True && why.Length == 0 ? Core(plain, condition) : why; }
             else if (!own.CanHold((condition, claim))) { why = $"its condition is {(claim == Claim.True ? "never" : "always")} true where `{binding.Document.TopicPrincipal.Id}` produces every record of binding `{binding.Document.Name}`"; }
