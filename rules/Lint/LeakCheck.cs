@@ -219,6 +219,7 @@ internal sealed class LeakCheck
     /// <summary>True unless it is proven that no record takes this way with the value as it came.</summary>
     private bool IsOpen(List<Cover> outer, List<Cover> own, List<CompiledRule> before, CompiledRule? by, bool noValue)
     {
+        if (outer.Exists(cover => cover.Rule.When is null) || own is [{ Rule.When: null, Partial: false }, ..]) { return false; }
         var claims = new List<(Expr, Claim)>();
         bool failsClosed = _binding.PolicyDocument.OnError is null;
 

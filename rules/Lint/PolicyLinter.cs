@@ -12,6 +12,7 @@ public static class PolicyLinter
     /// <param name="keys">Null takes every key that a policy names as supplied: lint runs where keys are not.</param>
     /// <param name="conventions">What a platform team permits; null permits nothing beyond what is legal everywhere.</param>
     /// <param name="tested">Ids of the rules that fire in tests of a policy, for conventions that ask for tests; null where nobody ran any.</param>
+    /// <param name="locks">The lock beside a policy, or null where there is none; null where locks are not asked for.</param>
     /// <param name="more">Further checks of what could be read of the files: what the host knows and this library does not.</param>
     /// <returns>In the order of files and lines. Mistakes of one kind hide none of another: what can be read of a file that has errors is checked all the same.</returns>
     public static IReadOnlyList<Diagnostic> Lint(
@@ -20,7 +21,8 @@ public static class PolicyLinter
         KeyRing? keys = null,
         IReadOnlyList<ConventionsDocument>? conventions = null,
         Func<IReadOnlyList<PolicyDocument>, IReadOnlyList<Diagnostic>>? more = null,
-        Func<PolicyDocument, IReadOnlySet<string>?>? tested = null)
+        Func<PolicyDocument, IReadOnlySet<string>?>? tested = null,
+        Func<PolicyDocument, PolicyFile?>? locks = null)
     {
         conventions ??= [];
         PolicyLoad load = PolicySet.Load(files);
@@ -41,6 +43,13 @@ public static class PolicyLinter
             string[] typed = [.. policy.Bindings.Select(binding => binding.Name).Where(subjects.ContainsKey)];
             CompiledPolicy? compiled = CompiledPolicy.Compile(policy.Only(typed), subjects, keys ?? Stand(policy), said);
             Check(policy, conventions, tested, compiled, all);
+            if (locks is not null && compiled is not null)
+            {
+                var bag = new DiagnosticBag(policy.Path);
+                PolicyLock.Check(policy, compiled, locks(policy), bag, all);
+                all.AddRange(bag.ToList());
+            }
+
             CheckSyntax(policy, [.. policy.Rules.Where(rule => !typed.Any(rule.AppliesTo))], all);
             all.AddRange(said);
         }

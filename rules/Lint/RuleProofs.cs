@@ -11,9 +11,13 @@ internal sealed class RuleProofs
     // Beyond it pairs of rules are left alone: a proof costs some microseconds, and 10,000 rules have 50 million pairs.
     private const int PairsMax = 50_000;
 
+    // Looking whether two conditions read a field in common costs a hundredth of a proof.
+    private const int LooksMax = 5_000_000;
+
     private readonly List<(CompiledBinding Binding, Prover Any, Prover Own)> _bindings;
     private readonly Dictionary<(string Rule, string Binding), CompiledRule> _compiled = [];
     private int _pairs;
+    private int _looks;
 
     public RuleProofs(CompiledPolicy policy)
     {
@@ -45,7 +49,7 @@ internal sealed class RuleProofs
             }
         }
 
-        for (int i = 0; i < Rules.Count && _pairs < PairsMax; i++)
+        for (int i = 0; i < Rules.Count && _pairs < PairsMax && _looks < LooksMax; i++)
         {
             RuleDocument rule = Rules[i];
             if (rule.Shadow || never.Contains(rule.Id) || rule.Effect == Effect.Tag) { continue; }
@@ -91,7 +95,7 @@ internal sealed class RuleProofs
     /// <summary>False where the conditions read different fields of the value: then one says nothing of the other.</summary>
     private bool MayTouch(RuleDocument rule, RuleDocument other)
     {
-        if (_pairs >= PairsMax) { return false; }
+        if (_pairs >= PairsMax || _looks++ >= LooksMax) { return false; }
         foreach ((CompiledBinding binding, _, _) in _bindings)
         {
             if (!_compiled.TryGetValue((rule.Id, binding.Document.Name), out CompiledRule? one)) { continue; }

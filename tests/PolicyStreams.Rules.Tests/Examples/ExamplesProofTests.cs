@@ -44,4 +44,18 @@ public sealed class ExamplesProofTests
         Assert.NotEmpty(mutation.Mutants);
         Assert.Empty(mutation.Mutants.Where(mutant => mutant.Fate == MutantFate.Survived).Select(mutant => $"{mutant.Id}: {mutant.Telling}"));
     }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void Lint_OfEveryExample_HasNothingToSay(string policy)
+    {
+        string folder = Path.GetDirectoryName(Path.Combine(Examples(), policy))!;
+        var said = new List<Diagnostic>();
+        List<ConventionsDocument> conventions = [.. Directory.EnumerateFiles(folder, "*.conventions.yaml").Select(file => ConventionsDocument.Read(new PolicyFile(file, File.ReadAllText(file)), said)).OfType<ConventionsDocument>()];
+        Assert.Empty(said);
+        HashSet<string> fired = [.. Run(policy).Report().Coverage.Where(rule => rule.Fired).Select(rule => rule.Rule)];
+        IReadOnlyList<Diagnostic> found = PolicyLinter.Lint(
+            [new PolicyFile(policy, File.ReadAllText(Path.Combine(Examples(), policy)))], (document, diagnostics) => LocalSchemas.Load(document, Beside(folder), diagnostics), conventions: conventions, tested: _ => fired);
+        Assert.DoesNotContain(found, one => one.Severity != Severity.Note);
+    }
 }

@@ -92,4 +92,16 @@ public sealed class ConventionsTests
             return [.. said.Single(one => one.Code == DiagnosticCodes.UnknownKey).Help!.Replace("keys here: ", "", StringComparison.Ordinal).Split(", ").Order(StringComparer.Ordinal)];
         }
     }
+
+    // The page's own example is one.
+    [Fact]
+    public void Read_ExampleOfTheReference_IsGood()
+    {
+        string root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "PolicyStreams.sln"))) { root = Path.GetDirectoryName(root)!; }
+        string text = System.Text.RegularExpressions.Regex.Match(File.ReadAllText(Path.Combine(root, "docs", "reference", "policy.md")), "```yaml\n(apiVersion: policystreams/v1\nkind: Conventions.*?)```", System.Text.RegularExpressions.RegexOptions.Singleline).Groups[1].Value;
+        var said = new List<Diagnostic>();
+        Assert.NotNull(ConventionsDocument.Read(new PolicyFile("policy.md", text), said));
+        Assert.Empty(said);
+    }
 }
