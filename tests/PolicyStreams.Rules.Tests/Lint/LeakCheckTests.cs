@@ -102,6 +102,8 @@ public sealed class LeakCheckTests
 
     [Theory]
     [InlineData("- { id: c, mask: { field: customer, redact: true } }", true)]
+    [InlineData("- { id: c, mask: { field: customer, redact: true }, mode: shadow }", false)]
+    [InlineData("- { id: c, when: value.amount > 1.0, mask: { field: customer, redact: true } }", false)]
     [InlineData("- { id: c, mask: { field: customer.name, redact: true } }\n- { id: d, mask: { field: customer.email, redact: true } }", true)]
     [InlineData("- { id: c, mask: { field: customer.name, redact: true } }", false)]
     public void Check_MaskOfWhatAFieldLiesIn_Counts(string rules, bool proven) => Assert.Equal(proven, Leaks(rules + "\n- { id: pan, mask: { tag: PAN, keep_last: 4 } }").Length == 0);
