@@ -92,6 +92,7 @@ public sealed class ConditionCompiler
             Notes = notes,
             Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
             Canonical = CelPrinter.Print(expr),
+            Syntax = expr,
         };
     }
 

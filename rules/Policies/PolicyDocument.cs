@@ -3,7 +3,7 @@ using PolicyStreams.Rules.Yaml;
 namespace PolicyStreams.Rules;
 
 /// <summary>A policy as its author wrote it, defaults filled in. Immutable.</summary>
-public sealed class PolicyDocument
+public sealed record PolicyDocument
 {
     public required string Path { get; init; }
     public required string Name { get; init; }
@@ -43,22 +43,10 @@ public sealed class PolicyDocument
     /// <summary>The same policy with one of its bindings: for judging records of that one offline. Its digest is another.</summary>
     public PolicyDocument Only(string binding) => Only([binding]);
 
-    internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => new()
+    internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => this with
     {
-        Path = Path,
-        Name = Name,
-        Owner = Owner,
-        Description = Description,
         Bindings = [.. Bindings.Where(one => bindings.Contains(one.Name))],
         Rules = [.. Rules.Where(rule => bindings.Any(rule.AppliesTo))],
-        Shadow = Shadow,
-        RecordBytesMax = RecordBytesMax,
-        HeadersMax = HeadersMax,
-        OnError = OnError,
-        OnSchemaMismatch = OnSchemaMismatch,
-        NameNode = NameNode,
-        Root = Root,
-        HasErrors = HasErrors,
     };
 
     /// <summary>The binding of this name, or null.</summary>
