@@ -14,6 +14,9 @@ public abstract class RecordSchema
     /// <summary>The schema's text as the registry or file gave it; empty for JSON without a schema.</summary>
     public abstract string Text { get; }
 
+    /// <summary>The text with those that it imports: everything that its meaning depends on.</summary>
+    public virtual string WholeText => Text;
+
     /// <summary>The root type as rules see it.</summary>
     public abstract SchemaType Type { get; }
 

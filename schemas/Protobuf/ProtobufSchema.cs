@@ -15,9 +15,10 @@ public sealed class ProtobufSchema : RecordSchema
     private readonly Lazy<ProtoProgram> _skip;
     private readonly Lazy<MessageIndexes> _indexes;
 
-    private ProtobufSchema(string text, ProtoFile file, ProtoMessage root)
+    private ProtobufSchema(string text, string wholeText, ProtoFile file, ProtoMessage root)
     {
         Text = text;
+        WholeText = wholeText;
         _file = file;
         _root = root;
         _skip = new Lazy<ProtoProgram>(() => ProtoProgramBuilder.Build(root, EmptyPlan(root.View), WalkLimits.Default, []));
@@ -28,6 +29,8 @@ public sealed class ProtobufSchema : RecordSchema
 
     public override string Text { get; }
 
+    public override string WholeText { get; }
+
     public override SchemaType Type => _root.View;
 
     /// <summary>Full names of the messages at the top of the file, in declared order: 1 or more.</summary>
@@ -35,10 +38,6 @@ public sealed class ProtobufSchema : RecordSchema
 
     /// <summary>How records say that they are this message.</summary>
     public MessageIndexes Indexes => _indexes.Value;
-
-    internal ProtoMessage Root => _root;
-
-    internal ProtoFile File => _file;
 
     /// <summary>Parses a schema, and sees it as its first message. Up to 1 MiB of text a file and 10,000 fields in all.</summary>
     /// <param name="references">What it imports, directly or not, by the names of the imports; well-known types need none.</param>
@@ -49,7 +48,17 @@ public sealed class ProtobufSchema : RecordSchema
         ArgumentNullException.ThrowIfNull(references);
         ProtoFile file = new ProtoLinker(references).Link(text);
         if (file.Messages.Count == 0) { throw file.Lexer.Fault(1, 1, "the schema has no message: a record is one"); }
-        return new ProtobufSchema(text, file, file.Messages[0]);
+        string whole = string.Join('\n', references.OrderBy(reference => reference.Name, StringComparer.Ordinal).Select(reference => $"{reference.Name}\n{reference.Text}").Prepend(text));
+        return new ProtobufSchema(text, whole, file, file.Messages[0]);
+    }
+
+    /// <summary>Checks a text that others may import: it need not have a message.</summary>
+    /// <exception cref="SchemaException">Not a schema; the message says line, column, and how to mend it.</exception>
+    public static void Check(string text, IReadOnlyList<SchemaReferenceText> references)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(references);
+        new ProtoLinker(references).Link(text);
     }
 
     /// <summary>Names of the files that a schema imports, the well-known ones left out: for who has to find them.</summary>
@@ -61,7 +70,7 @@ public sealed class ProtobufSchema : RecordSchema
     public override RecordSchema ForRecord(string? fullName)
     {
         if (fullName is null || fullName == _root.FullName) { return this; }
-        return _file.Types.GetValueOrDefault(fullName) is ProtoMessage { OfGroup: false } other ? new ProtobufSchema(Text, _file, other) : this;
+        return _file.Types.GetValueOrDefault(fullName) is ProtoMessage { OfGroup: false } other ? new ProtobufSchema(Text, WholeText, _file, other) : this;
     }
 
     public override RecordProgram Compile(CapturePlan plan, WalkLimits limits, ICollection<SchemaMismatch> mismatches)
