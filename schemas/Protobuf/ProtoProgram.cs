@@ -255,8 +255,12 @@ internal sealed partial class ProtoProgram : RecordProgram
             {
                 elementRow = (int)frame.Slots[at].Bits + (frame.Slots[at].Aux * entry.RowSlots);
 
-                // The count came out short: the bytes behind are bad, and the walk says how.
-                if (elementRow + entry.RowSlots > frame.SlotsUsed) { return DecodeOutcome.Malformed; }
+                // The count came out short: this element is bad, and the walk says how.
+                if (elementRow + entry.RowSlots > frame.SlotsUsed)
+                {
+                    if (!AddRows(frame, 1, entry.RowSlots)) { return DecodeOutcome.TooLarge; }
+                    elementRow = frame.SlotsUsed - entry.RowSlots;
+                }
             }
 
             frame.Slots[at].Aux++;
