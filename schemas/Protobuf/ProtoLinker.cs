@@ -7,11 +7,13 @@ namespace PolicyStreams.Schemas.Protobuf;
 internal sealed class ProtoLinker(IReadOnlyList<SchemaReferenceText> references)
 {
     private const int FilesMax = 1_000;
+    private const int TextMax = 8 * ProtoParser.TextMax;
 
     private readonly Dictionary<string, ProtoFile> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ProtoFile> _definedIn = new(StringComparer.Ordinal);
     private int _fields;
+    private int _characters;
 
     /// <summary>Every message of every file.</summary>
     public List<ProtoMessage> Messages { get; } = [];
@@ -53,6 +55,7 @@ internal sealed class ProtoLinker(IReadOnlyList<SchemaReferenceText> references)
             text ??= references.FirstOrDefault(reference => reference.Name == name)?.Text;
             if (text is null) { throw file.Lexer.Fault(at, $"import `{name}` is not among the schema's references: register it, and refer to it by this name"); }
             if (_files.Count >= FilesMax) { throw file.Lexer.Fault(at, $"the schema imports more than {FilesMax} files"); }
+            if ((_characters += text.Length) > TextMax) { throw file.Lexer.Fault(at, "the files that the schema imports are larger than 8 MiB in all"); }
             ProtoFile imported = ProtoParser.Parse(text, name);
             _open.Add(name);
             if (_open.Count > 64) { throw file.Lexer.Fault(at, "imports are nested deeper than 64"); }
