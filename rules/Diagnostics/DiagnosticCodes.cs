@@ -53,6 +53,8 @@ public static class DiagnosticCodes
     public const string UnknownMaskKey = "PS0306";
     public const string VersionMismatch = "PS0307";
     public const string ListsOnly = "PS0308";
+    public const string UnknownFieldsKept = "PS0311";
+    public const string FirstMessage = "PS0312";
 
     public const string UnguardedNull = "PS0401";
     public const string NotASymbol = "PS0402";
@@ -138,6 +140,8 @@ public static class DiagnosticCodes
         new(UnknownMaskKey, "a key that the host does not supply, or too short"),
         new(VersionMismatch, "a version of the subject lacks or retypes what the policy names"),
         new(ListsOnly, "a mask's `[*]` in JSON without a schema: it selects the elements of lists, and no values of objects"),
+        new(UnknownFieldsKept, "a Protobuf binding with `unknown_fields: keep`: what a record carries beyond its own schema goes out unseen"),
+        new(FirstMessage, "a Protobuf schema of several messages, and a binding that does not say which it takes: the first"),
         new(UnguardedNull, "a value that may be null is used where nothing makes sure that it is not"),
         new(NotASymbol, "compared with a text that is no symbol of the enum"),
         new(ExpiryAllows, "an expired hold lets the record through, and no Conventions document permits it"),

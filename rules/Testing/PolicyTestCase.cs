@@ -150,9 +150,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         RecordSchema schema = version?.Schema ?? binding.CheckedSchema;
         if (schema is SchemalessJson) { return Encoding.UTF8.GetBytes(json.GetRawText()); }
         var buffer = new ByteBuffer();
-        if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
         try
         {
+            if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
             schema.EncodeJson(json, buffer);
             return buffer.Written.ToArray();
         }

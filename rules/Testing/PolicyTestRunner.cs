@@ -125,18 +125,20 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
                 IReadOnlyList<string>? paths = all.Texts(entry.Key.Text, 1_000);
                 List<string> versions = [.. (paths ?? []).Select(path => Text(path, entry.Value, bag)).OfType<string>()];
                 if (paths is null || versions.Count < paths.Count) { continue; }
-                try { subjects[entry.Key.Text] = LocalSchemas.Several((key ? binding.KeySubject : binding.Subject) ?? "", key ? PolicyStreams.Schemas.SchemaFormat.Avro : binding.Format, versions); }
+                try { subjects[entry.Key.Text] = LocalSchemas.Several((key ? binding.KeySubject : binding.Subject) ?? "", key ? PolicyStreams.Schemas.SchemaFormat.Avro : binding.Format, versions, import => read(FolderOf(paths[0]) + import) ?? read(import)); }
                 catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schemas of `{entry.Key.Text}`: {fault.Message}"); }
                 continue;
             }
 
             if (all.Text(entry.Value, entry.Key.Text) is not { } path || Text(path, entry.Value, bag) is not { } text) { continue; }
-            try { subjects[entry.Key.Text] = key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text); }
+            try { subjects[entry.Key.Text] = key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text, import => read(FolderOf(path) + import) ?? read(import)); }
             catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schema `{YamlReader.Shown(path)}`: {fault.Message}"); }
         }
 
         return subjects;
     }
+
+    private static string FolderOf(string path) => path[..(path.LastIndexOf('/') + 1)];
 
     private string? Text(string path, YamlNode at, DiagnosticBag bag)
     {
