@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 /// <summary>
 /// A regular expression with RE2's syntax and meaning, over UTF-8: search anywhere, `$` is the end of the text, `\d`, `\w`, and `\b` are ASCII.
@@ -72,6 +72,17 @@ internal sealed class Re2
         compiled = null;
         mistake = null;
         try { compiled = new Re2(Re2Parser.Parse(pattern)); }
+        catch (Re2Exception refused) { mistake = refused.Message; }
+        return compiled is not null;
+    }
+
+    /// <summary>Compiles a pattern of JSON Schema: ECMAScript's syntax and meaning with the flag <c>u</c>, as far as an automaton has them.</summary>
+    /// <param name="mistake">What is wrong with it, or what of it takes more than linear time.</param>
+    public static bool TryParseEcma(string pattern, [NotNullWhen(true)] out Re2? compiled, [NotNullWhen(false)] out string? mistake)
+    {
+        compiled = null;
+        mistake = null;
+        try { compiled = new Re2(EcmaParser.Parse(pattern)); }
         catch (Re2Exception refused) { mistake = refused.Message; }
         return compiled is not null;
     }
