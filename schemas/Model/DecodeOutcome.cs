@@ -31,6 +31,8 @@ public enum DecodeOutcome : byte
     Invalid,
     /// <summary>More captured elements, strings, or mask sites than the walk's bounds allow.</summary>
     TooLarge,
+    /// <summary>Judging the value by its JSON Schema would take more steps than a record may.</summary>
+    TooComplex,
 }
 
 /// <summary>The spelling of outcomes in decisions: <c>errors: [{rule, code}]</c>. Fixed; other programs read it.</summary>
@@ -53,6 +55,7 @@ public static class DecodeOutcomes
         DecodeOutcome.NumberRange => "number-range",
         DecodeOutcome.Invalid => "invalid",
         DecodeOutcome.TooLarge => "too-large",
+        DecodeOutcome.TooComplex => "too-complex",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a decode outcome."),
     };
     /// <summary>The same of a record's key: <c>key-truncated</c>.</summary>

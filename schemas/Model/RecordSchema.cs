@@ -17,6 +17,10 @@ public abstract class RecordSchema
     /// <summary>The root type as rules see it.</summary>
     public abstract SchemaType Type { get; }
 
+    /// <summary>The same schema with what it annotates of formats checked, where it can (JSON Schema's <c>format</c>); this one where it cannot.</summary>
+    /// <exception cref="SchemaException">It names a format that cannot be checked.</exception>
+    public virtual RecordSchema AssertingFormats() => this;
+
     /// <summary>Compiles the walk of this writer schema for a plan that was made against the checked schema (this one, or another version of the subject).</summary>
     /// <param name="mismatches">Added to: what the plan names and this schema has lost or retyped (see DESIGN, schema mismatch). A program is returned all the same; the caller decides.</param>
     public abstract RecordProgram Compile(CapturePlan plan, WalkLimits limits, ICollection<SchemaMismatch> mismatches);

@@ -118,6 +118,58 @@ internal sealed class Re2
         return _atEnd[state / _classes];
     }
 
+    /// <summary>False where no text of a shape can match. True where one may, and where the pattern has too many states to tell.</summary>
+    public bool MayMatch(IReadOnlyList<TextRun> shape)
+    {
+        if (!_tabled) { return true; }
+        var at = new HashSet<int> { 2 };
+        foreach (TextRun run in shape)
+        {
+            // A code point has one to four bytes: of any alphabet, so many bytes of any kind.
+            bool any = run.Alphabet == TextAlphabet.Any;
+            int max = run.Max < 0 || run.Max > StatesMax ? -1 : any ? 4 * run.Max : run.Max;
+            for (int i = 0; i < Math.Min(run.Min, StatesMax); i++) { at = Step(at, run.Alphabet); }
+            HashSet<int> last = at;
+            at = [.. at];
+            for (int i = Math.Min(run.Min, StatesMax); max < 0 || i < max; i++)
+            {
+                last = Step(last, run.Alphabet);
+                int before = at.Count;
+                at.UnionWith(last);
+                if (at.Count == before && (max < 0 || last.IsSubsetOf(at)) && i > run.Min + States) { break; }
+            }
+        }
+
+        return at.Contains(Matched) || at.Any(state => _atEnd[state]);
+    }
+
+    private HashSet<int> Step(HashSet<int> states, TextAlphabet alphabet)
+    {
+        var next = new HashSet<int>();
+        foreach (int state in states)
+        {
+            if (state is Matched or Dead)
+            {
+                next.Add(state);
+                continue;
+            }
+
+            for (int octet = 0; octet < 256; octet++)
+            {
+                bool has = alphabet switch
+                {
+                    TextAlphabet.Star => octet == '*',
+                    TextAlphabet.LowerHex => octet is (>= '0' and <= '9') or (>= 'a' and <= 'f'),
+                    TextAlphabet.Base64Url => octet < 128 && (char.IsAsciiLetterOrDigit((char)octet) || octet is '-' or '_'),
+                    _ => true,
+                };
+                if (has) { next.Add(_table[(state * _classes) + _classOf[octet]] / _classes); }
+            }
+        }
+
+        return next;
+    }
+
     private bool RunAutomaton(ReadOnlySpan<byte> utf8)
     {
         Re2Matcher matcher = Interlocked.Exchange(ref _spare, null) ?? new Re2Matcher(_program);
