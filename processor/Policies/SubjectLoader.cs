@@ -51,7 +51,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
     public static SchemaVersion Parse(RegisteredSchema schema)
     {
         if (schema.Unusable is { } why) { throw new SchemaException(why); }
-        RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => reference.Text)]);
+        RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new NamedSchemaText(reference.Name, reference.Text))]);
         return new SchemaVersion(schema.Version, schema.Id, parsed) { Tags = schema.Tags, Deleted = schema.Deleted };
     }
 

@@ -1,6 +1,7 @@
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Json;
+using PolicyStreams.Schemas.JsonSchema;
 
 namespace PolicyStreams.Rules;
 
@@ -117,10 +118,10 @@ public static class LocalSchemas
         return $"{candidate[..dot]}.v{version}{candidate[dot..]}";
     }
 
-    private static AvroSchema Parse(SchemaFormat format, string text) => format switch
+    private static RecordSchema Parse(SchemaFormat format, string text) => format switch
     {
         SchemaFormat.Avro => AvroSchema.Parse(text, []),
-        SchemaFormat.Json => throw new SchemaException("schemas for JSON are not supported yet; leave `subject` and `schema` out"),
+        SchemaFormat.Json => ValidatedJson.Parse(text),
         _ => throw new SchemaException("format protobuf is not supported yet"),
     };
 }

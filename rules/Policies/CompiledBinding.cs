@@ -137,6 +137,7 @@ public sealed class CompiledBinding
     {
         if (version.Refusal(Document.RecordName) is { } refusal) { return refusal; }
         var mismatches = new List<SchemaMismatch>();
+        if (Document.AssertFormats) { version = version with { Schema = version.Schema.AssertingFormats() }; }
         RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 
         // What an older version lacks was not there yet; what a later one lacks was taken away.

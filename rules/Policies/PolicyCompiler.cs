@@ -29,6 +29,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
                 continue;
             }
 
+            if (binding.AssertFormats) { subject = subject with { Versions = [.. subject.Versions.Select(version => version with { Schema = version.Schema.AssertingFormats() })] }; }
             subjects.TryGetValue($"{binding.Name}/key", out SubjectSchemas? keySubject);
             ids[binding.Name] = [.. subject.Versions.Select(version => version.Id)];
             AppendIds(whole, binding.Name, subject);

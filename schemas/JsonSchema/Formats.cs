@@ -9,12 +9,9 @@ internal delegate bool FormatCheck(ReadOnlySpan<byte> text);
 /// <summary>The formats that drafts define, as assertions. Names that none defines are annotations, as the drafts say.</summary>
 internal static class Formats
 {
-    private static readonly string[] Unsupported = ["idn-hostname"];
-
-    /// <summary>The assertion of a format; null where it is an annotation, or, with a reason, where it cannot be asserted.</summary>
-    public static FormatCheck? Find(string name, out string? refused)
+    /// <summary>The assertion of a format; null where it is an annotation.</summary>
+    public static FormatCheck? Find(string name)
     {
-        refused = Array.IndexOf(Unsupported, name) >= 0 ? $"format `{name}` is not asserted here: it needs tables of Unicode's that are not kept" : null;
         return name switch
         {
             "date-time" => DateTime,
@@ -24,6 +21,7 @@ internal static class Formats
             "email" => text => Email(text, ascii: true),
             "idn-email" => text => Email(text, ascii: false),
             "hostname" => Hostname,
+            "idn-hostname" => InternationalLabel.IsName,
             "ipv4" => Ipv4,
             "ipv6" => Ipv6,
             "uri" => text => Uri(text, absolute: true, ascii: true),
@@ -171,12 +169,10 @@ internal static class Formats
             return address.StartsWith("IPv6:"u8) ? Ipv6(address[5..]) : Ipv4(address);
         }
 
-        return ascii ? Hostname(domain) : Labels(domain, ascii: false);
+        return ascii ? Hostname(domain) : InternationalLabel.IsName(domain);
     }
 
-    private static bool Hostname(ReadOnlySpan<byte> text) => Labels(text, ascii: true);
-
-    private static bool Labels(ReadOnlySpan<byte> text, bool ascii)
+    private static bool Hostname(ReadOnlySpan<byte> text)
     {
         if (text.Length is 0 or > 253) { return false; }
         int start = 0;
@@ -184,12 +180,12 @@ internal static class Formats
         {
             if (i < text.Length && text[i] != (byte)'.')
             {
-                if (!(char.IsAsciiLetterOrDigit((char)text[i]) || text[i] == (byte)'-' || (!ascii && text[i] >= 128))) { return false; }
+                if (!(char.IsAsciiLetterOrDigit((char)text[i]) || text[i] == (byte)'-')) { return false; }
                 continue;
             }
 
             if (i == start || i - start > 63 || text[start] == (byte)'-' || text[i - 1] == (byte)'-') { return false; }
-            if (ascii && i - start >= 4 && text[start + 2] == (byte)'-' && text[start + 3] == (byte)'-' && !InternationalLabel.IsHarmless(text[start..i])) { return false; }
+            if (i - start >= 4 && text[start + 2] == (byte)'-' && text[start + 3] == (byte)'-' && !InternationalLabel.IsHarmless(text[start..i])) { return false; }
             start = i + 1;
         }
 

@@ -42,6 +42,9 @@ internal sealed class SchemaResource(int number, string uri)
 /// <summary>One schema of a document with its keywords, read. Set up by the parser, then immutable.</summary>
 internal sealed class SchemaNode(int id, string pointer, SchemaResource resource)
 {
+    /// <summary>Longest pointer that a refusal names; of a longer one the end.</summary>
+    private const int RefusalMax = 200;
+
     /// <summary>Number among all nodes.</summary>
     public int Id { get; } = id;
 
@@ -144,7 +147,12 @@ internal sealed class SchemaNode(int id, string pointer, SchemaResource resource
         lock (Pointer)
         {
             _refusals ??= new Dictionary<string, string>(StringComparer.Ordinal);
-            if (!_refusals.TryGetValue(keyword, out string? text)) { _refusals[keyword] = text = keyword.Length == 0 ? Pointer : $"{Pointer}/{keyword}"; }
+            if (!_refusals.TryGetValue(keyword, out string? text))
+            {
+                text = keyword.Length == 0 ? Pointer : $"{Pointer}/{keyword}";
+                _refusals[keyword] = text = text.Length <= RefusalMax ? text : "…" + text[^RefusalMax..];
+            }
+
             return text;
         }
     }

@@ -412,7 +412,7 @@ internal sealed class SchemaReader
                     break;
                 case "format":
                     node.Format = Text(value, at);
-                    if (reader._assertFormats) { node.FormatCheck = Formats.Find(node.Format, out string? why) ?? (why is null ? null : throw Refused(at, why)); }
+                    if (reader._assertFormats) { node.FormatCheck = Formats.Find(node.Format); }
                     break;
                 case "items" when value.ValueKind == JsonValueKind.Array && draft == Draft.Seven:
                     node.Prefix = Schemas(value, at, mayBeEmpty: true);

@@ -54,7 +54,6 @@ public sealed class ValidatedJson : RecordSchema
     }
 
     /// <summary>The same schema with <c>format</c> checked.</summary>
-    /// <exception cref="SchemaException">It names a format that cannot be checked.</exception>
     public override RecordSchema AssertingFormats() => AssertsFormats ? this : _asserting.Value;
 
     public override RecordProgram Compile(CapturePlan plan, WalkLimits limits, ICollection<SchemaMismatch> mismatches)

@@ -18,7 +18,6 @@ public abstract class RecordSchema
     public abstract SchemaType Type { get; }
 
     /// <summary>The same schema with what it annotates of formats checked, where it can (JSON Schema's <c>format</c>); this one where it cannot.</summary>
-    /// <exception cref="SchemaException">It names a format that cannot be checked.</exception>
     public virtual RecordSchema AssertingFormats() => this;
 
     /// <summary>Compiles the walk of this writer schema for a plan that was made against the checked schema (this one, or another version of the subject).</summary>
