@@ -17,12 +17,19 @@ internal sealed class Location(SchemaNode[] must, SchemaNode[] maybe)
 
     public string Key => _key ??= Spell();
 
-    public static Location Of(SchemaNode root) => new([root], []);
+    public static Location Of(SchemaNode root) => Of([root], []);
 
     public static Location Of(IEnumerable<SchemaNode> must, IEnumerable<SchemaNode> maybe)
     {
-        SchemaNode[] sure = [.. must.Distinct().OrderBy(node => node.Id)];
-        return new Location(sure, [.. maybe.Distinct().Except(sure).OrderBy(node => node.Id)]);
+        SchemaNode[] sure = [.. must.Select(Target).Distinct().OrderBy(node => node.Id)];
+        return new Location(sure, [.. maybe.Select(Target).Distinct().Except(sure).OrderBy(node => node.Id)]);
+    }
+
+    /// <summary>What a mere reference leads to, so that a place that comes again inside itself is known.</summary>
+    private static SchemaNode Target(SchemaNode node)
+    {
+        while (node is { IsAlias: true, DynamicName: null, Reference: { } target }) { node = target; }
+        return node;
     }
 
     private string Spell()
@@ -141,7 +148,7 @@ internal sealed class Locations(SchemaGraph graph)
     }
 
     /// <summary>Where a property is that no schema names: it matches some of the patterns and none of the others.</summary>
-    public Location OtherProperty(Location place, IReadOnlyList<string> patterns, int matching)
+    public Location OtherProperty(Location place, string[] patterns, int matching)
     {
         Location closed = Close(place, JsonKinds.Object);
         var must = new List<SchemaNode>();
@@ -155,7 +162,7 @@ internal sealed class Locations(SchemaGraph graph)
             bool known = false;
             foreach ((_, string text, SchemaNode schema) in node.PatternProperties)
             {
-                int number = patterns.ToList().IndexOf(text);
+                int number = Array.IndexOf(patterns, text);
                 if (number < 0) { maybe.Add(schema); }
                 else if ((matching & (1 << number)) != 0)
                 {
@@ -207,7 +214,7 @@ internal sealed class Locations(SchemaGraph graph)
         return [.. closed.Must.OrderBy(node => node.Id).Concat(closed.Maybe).SelectMany(node => node.Properties is { } table ? table.Names.Take(table.Schemas.Length) : []).Distinct(StringComparer.Ordinal)];
     }
 
-    public bool IsRequired(Location place, string name) => Close(place, JsonKinds.Object).Must.Any(node => node.Required.Contains(name, StringComparer.Ordinal));
+    public bool IsRequired(Location place, string name) => Close(place, JsonKinds.Object).Must.Any(node => node.Properties?.Requires(name) == true);
 
     /// <summary>Tags on a place, whatever schema carries them.</summary>
     public List<string> Tags(Location place)

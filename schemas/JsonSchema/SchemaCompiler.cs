@@ -16,7 +16,7 @@ internal sealed class SchemaCompiler
     private const int PrefixMax = 1_000;
 
     /// <summary>Beyond so many nodes, places that say the same are shared between paths.</summary>
-    private const int SharingMin = 20_000;
+    private const int SharingMin = 1_000;
 
     private readonly Locations _locations;
     private readonly TypeBuilder _types;

@@ -139,6 +139,9 @@ internal sealed class SchemaNode(int id, string pointer, SchemaResource resource
     /// <summary>True for a schema that says nothing of any value.</summary>
     public bool SaysNothing { get; set; }
 
+    /// <summary>True for a schema that is a reference and nothing else.</summary>
+    public bool IsAlias { get; set; }
+
     /// <summary>Its keywords' pointers as refusals name them; made when first needed, as many as the schema has keywords.</summary>
     private Dictionary<string, string>? _refusals;
 
@@ -238,7 +241,17 @@ internal sealed class PropertyTable
     /// <summary>By a name's number: which of the required names it is, or -1.</summary>
     public int[] RequiredNumbers { get; }
 
-    public SchemaNode? Schema(string name) => Array.IndexOf(Names, name) is >= 0 and var at && at < Schemas.Length ? Schemas[at] : null;
+    public SchemaNode? Schema(string name)
+    {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(name);
+        return Find(JsonHash.Of(bytes), bytes) is >= 0 and var at && at < Schemas.Length ? Schemas[at] : null;
+    }
+
+    public bool Requires(string name)
+    {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(name);
+        return Find(JsonHash.Of(bytes), bytes) is >= 0 and var at && RequiredNumbers[at] >= 0;
+    }
 
     /// <summary>Number of a name; -1 for another one.</summary>
     public int Find(uint hash, ReadOnlySpan<byte> name)

@@ -73,7 +73,7 @@ internal sealed class SchemaReader
         try { document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = NestingMax }); }
         catch (JsonException fault)
         {
-            bool deep = fault.Message.Contains("depth", StringComparison.OrdinalIgnoreCase);
+            bool deep = fault.Message.Contains("maximum configured depth", StringComparison.OrdinalIgnoreCase);
             string place = string.Create(CultureInfo.InvariantCulture, $"line {(fault.LineNumber ?? 0) + 1}, byte {(fault.BytePositionInLine ?? 0) + 1}");
             throw Refused(name, "#", deep ? $"nested deeper than {NestingMax}" : $"the text is not JSON ({place})");
         }
@@ -316,7 +316,8 @@ internal sealed class SchemaReader
             if (node.If is null) { (node.Then, node.Else) = (null, null); }
             if (node.Contains is null) { (node.ContainsMin, node.ContainsMax) = (0, long.MaxValue); }
             if (alone) { Clear(); }
-            node.SaysNothing = SaysNothing();
+            node.SaysNothing = !_refers && SaysNothing();
+            node.IsAlias = _refers && node.Tags.Length == 0 && SaysNothing();
         }
 
         private void Narrow(JsonKinds kinds, string keyword = "type")
@@ -339,7 +340,7 @@ internal sealed class SchemaReader
         }
 
         private bool SaysNothing() =>
-            !node.HasKinds && !_refers && node is
+            !node.HasKinds && node is
             {
                 Minimum: null, Maximum: null, ExclusiveMinimum: null, ExclusiveMaximum: null, MultipleOf: null, LengthMin: 0, LengthMax: long.MaxValue, Pattern: null, FormatCheck: null,
                 Prefix.Length: 0, Items: null, Contains: null, ItemsMin: 0, ItemsMax: long.MaxValue, UniqueItems: false, UnevaluatedItems: null, Properties: null, PatternProperties.Length: 0,
