@@ -7,9 +7,9 @@ namespace PolicyStreams.Schemas;
 public static class SchemaParser
 {
     /// <param name="type"><c>AVRO</c>, <c>JSON</c>, or <c>PROTOBUF</c>.</param>
-    /// <param name="references">The schemas that it refers to, those that others need first.</param>
+    /// <param name="references">The schemas that it refers to, directly or not, those that others need first.</param>
     /// <exception cref="SchemaException">The text is no schema of that type, or schemas of that type are not read yet.</exception>
-    public static RecordSchema Parse(string type, string text, IReadOnlyList<NamedSchemaText> references) => type switch
+    public static RecordSchema Parse(string type, string text, IReadOnlyList<SchemaReferenceText> references) => type switch
     {
         "AVRO" => AvroSchema.Parse(text, [.. references.Select(reference => reference.Text)]),
         "JSON" => ValidatedJson.Parse(text, references),

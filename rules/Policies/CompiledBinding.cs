@@ -137,6 +137,7 @@ public sealed class CompiledBinding
     {
         if (version.Refusal(Document.RecordName) is { } refusal) { return refusal; }
         var mismatches = new List<SchemaMismatch>();
+        if (version.Schema.Format != Document.Format) { throw new SchemaException($"The schema's format is {version.Schema.Format}."); }
         if (Document.AssertFormats) { version = version with { Schema = version.Schema.AssertingFormats() }; }
         RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 

@@ -55,10 +55,10 @@ internal sealed class SchemaReader
 
     /// <param name="references">What the schema may refer to, by the names that <c>$ref</c> spells.</param>
     /// <param name="assertFormats">True where <c>format</c> is checked.</param>
-    public static SchemaGraph Read(string text, IReadOnlyList<NamedSchemaText> references, bool assertFormats)
+    public static SchemaGraph Read(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats)
     {
         var reader = new SchemaReader(assertFormats);
-        foreach (NamedSchemaText reference in references) { reader.Document(reference.Name, reference.Text); }
+        foreach (SchemaReferenceText reference in references) { reader.Document(reference.Name, reference.Text); }
         SchemaNode root = reader.Document("", text);
         reader.Resolve();
         reader.CheckChains();

@@ -13,14 +13,14 @@ public sealed class ValidatedJson : RecordSchema
     [ThreadStatic]
     private static CaptureFrame? _validating;
 
-    private readonly IReadOnlyList<NamedSchemaText> _references;
+    private readonly IReadOnlyList<SchemaReferenceText> _references;
     private readonly SchemaGraph _graph;
     private readonly Locations _locations;
     private readonly TypeBuilder _types;
     private readonly SchemaProgram _check;
     private readonly Lazy<ValidatedJson> _asserting;
 
-    private ValidatedJson(string text, IReadOnlyList<NamedSchemaText> references, bool assertFormats)
+    private ValidatedJson(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats)
     {
         Text = text;
         AssertsFormats = assertFormats;
@@ -47,7 +47,7 @@ public sealed class ValidatedJson : RecordSchema
     /// <param name="references">Schemas that <c>$ref</c> may name beside its own; others are never fetched.</param>
     /// <param name="assertFormats">True where <c>format</c> is checked.</param>
     /// <exception cref="SchemaException">Not a schema, or not one that is understood whole; the message says where and why.</exception>
-    public static ValidatedJson Parse(string text, IReadOnlyList<NamedSchemaText>? references = null, bool assertFormats = false)
+    public static ValidatedJson Parse(string text, IReadOnlyList<SchemaReferenceText>? references = null, bool assertFormats = false)
     {
         ArgumentNullException.ThrowIfNull(text);
         return new ValidatedJson(text, references ?? [], assertFormats);

@@ -103,7 +103,7 @@ public class SchemaRefusalTests
     [Fact]
     public void Parse_ReferenceOfTheCallers_IsFollowedByName()
     {
-        NamedSchemaText[] references = [new("address.json", """{"type":"object","properties":{"zip":{"$ref":"zip.json"}}}"""), new("zip.json", """{"type":"string","minLength":5}""")];
+        SchemaReferenceText[] references = [new("address.json", """{"type":"object","properties":{"zip":{"$ref":"zip.json"}}}"""), new("zip.json", """{"type":"string","minLength":5}""")];
         ValidatedJson schema = ValidatedJson.Parse("""{"properties":{"home":{"$ref":"address.json"}}}""", references);
         Assert.Equal(DecodeOutcome.Decoded, schema.Validate("""{"home":{"zip":"12345"}}"""u8));
         Assert.Equal(DecodeOutcome.Invalid, schema.Validate("""{"home":{"zip":"1"}}"""u8, out string? refusal));
