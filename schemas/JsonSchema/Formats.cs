@@ -10,32 +10,29 @@ internal delegate bool FormatCheck(ReadOnlySpan<byte> text);
 internal static class Formats
 {
     /// <summary>The assertion of a format; null where it is an annotation.</summary>
-    public static FormatCheck? Find(string name)
+    public static FormatCheck? Find(string name) => name switch
     {
-        return name switch
-        {
-            "date-time" => DateTime,
-            "date" => Date,
-            "time" => Time,
-            "duration" => Duration,
-            "email" => text => Email(text, ascii: true),
-            "idn-email" => text => Email(text, ascii: false),
-            "hostname" => Hostname,
-            "idn-hostname" => InternationalLabel.IsName,
-            "ipv4" => Ipv4,
-            "ipv6" => Ipv6,
-            "uri" => text => Uri(text, absolute: true, ascii: true),
-            "uri-reference" => text => Uri(text, absolute: false, ascii: true),
-            "iri" => text => Uri(text, absolute: true, ascii: false),
-            "iri-reference" => text => Uri(text, absolute: false, ascii: false),
-            "uuid" => Uuid,
-            "uri-template" => UriTemplate,
-            "json-pointer" => JsonPointer,
-            "relative-json-pointer" => RelativeJsonPointer,
-            "regex" => text => EcmaParser.IsPattern(Encoding.UTF8.GetString(text)),
-            _ => null,
-        };
-    }
+        "date-time" => DateTime,
+        "date" => Date,
+        "time" => Time,
+        "duration" => Duration,
+        "email" => text => Email(text, ascii: true),
+        "idn-email" => text => Email(text, ascii: false),
+        "hostname" => Hostname,
+        "idn-hostname" => InternationalLabel.IsName,
+        "ipv4" => Ipv4,
+        "ipv6" => Ipv6,
+        "uri" => text => Uri(text, absolute: true, ascii: true),
+        "uri-reference" => text => Uri(text, absolute: false, ascii: true),
+        "iri" => text => Uri(text, absolute: true, ascii: false),
+        "iri-reference" => text => Uri(text, absolute: false, ascii: false),
+        "uuid" => Uuid,
+        "uri-template" => UriTemplate,
+        "json-pointer" => JsonPointer,
+        "relative-json-pointer" => RelativeJsonPointer,
+        "regex" => text => EcmaParser.IsPattern(Encoding.UTF8.GetString(text)),
+        _ => null,
+    };
 
     private static bool Digits(ReadOnlySpan<byte> text, int at, int count, out int value)
     {

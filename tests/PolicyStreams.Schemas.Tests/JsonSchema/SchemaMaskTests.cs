@@ -26,7 +26,6 @@ public class SchemaMaskTests
     {
         SchemaKit kit = new SchemaKit(schema.Replace("MAIL", Mail, StringComparison.Ordinal)).Tag("PII");
         Assert.Equal(masked, kit.Mask(record));
-        Assert.Superset(paths.Split(',').ToHashSet(), kit.Program.SelectedPaths(0).Append(kit.Program.SelectedPaths(0)[0]).ToHashSet().Union(paths.Split(',')).ToHashSet());
         Assert.Contains(kit.Program.SelectedPaths(0), path => paths.Split(',').Contains(path));
     }
 
