@@ -1,4 +1,5 @@
 using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Schemas.JsonSchema;
 using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Schemas;
@@ -12,7 +13,7 @@ public static class SchemaParser
     public static RecordSchema Parse(string type, string text, IReadOnlyList<SchemaReferenceText> references) => type switch
     {
         "AVRO" => AvroSchema.Parse(text, [.. references.Select(reference => reference.Text)]),
-        "JSON" => throw new SchemaException("JSON Schemas are not read yet: a binding of format `json` goes without a subject."),
+        "JSON" => ValidatedJson.Parse(text, references),
         "PROTOBUF" => ProtobufSchema.Parse(text, references),
         _ => throw new SchemaException("The schema's type is none of AVRO, JSON, and PROTOBUF."),
     };

@@ -168,7 +168,7 @@ internal sealed partial class PolicyStore
             version = version is not null ? version with { Tags = one.Tags } : parsed.GetValueOrDefault(one.Version);
             if (version is null)
             {
-                try { parsed[one.Version] = version = SubjectLoader.Parse(one); }
+                try { parsed[one.Version] = version = SubjectLoader.Parse(one, schemas.Checked.Format); }
                 catch (SchemaException fault)
                 {
                     if (said.Add(one.Version) && _refusedVersions.TryAdd((schemas.Subject, one.Version), true)) { PolicyLog.VersionRefused(logger, one.Version, schemas.Subject, fault.Message); }

@@ -47,11 +47,13 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
     }
 
     /// <summary>A registered schema as a version of its subject.</summary>
-    /// <exception cref="SchemaException">It cannot be parsed, or what it refers to is not there.</exception>
-    public static SchemaVersion Parse(RegisteredSchema schema)
+    /// <param name="format">The binding's: a version of another is none of its writers.</param>
+    /// <exception cref="SchemaException">It cannot be parsed, is of another format, or what it refers to is not there.</exception>
+    public static SchemaVersion Parse(RegisteredSchema schema, SchemaFormat format)
     {
         if (schema.Unusable is { } why) { throw new SchemaException(why); }
         RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new SchemaReferenceText(reference.Name, reference.Text))]);
+        if (parsed.Format != format) { throw new SchemaException($"it is of format {schema.Type}, and the binding's is {format.ToString().ToUpperInvariant()}"); }
         return new SchemaVersion(schema.Version, schema.Id, parsed) { Tags = schema.Tags, Deleted = schema.Deleted };
     }
 
@@ -84,7 +86,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
         bool sound = true;
         foreach (RegisteredSchema registered in answer.Value.Value)
         {
-            try { versions.Add(Parse(registered)); }
+            try { versions.Add(Parse(registered, key ? SchemaFormat.Avro : binding.Format)); }
             catch (SchemaException fault)
             {
                 diagnostics.Add(Of(policy, DiagnosticCodes.SchemaUnusable, $"version {registered.Version} of subject `{subject}` cannot be used: {fault.Message}", $"{what} {(key ? "take" : "takes")} every version of its subject: mend it, or delete the version"));

@@ -185,7 +185,9 @@ public sealed partial class Judge
         masker.Begin(input, program);
         int start = output.Length;
         output.Append(input.Value[..reading.PayloadStart]);
-        if (program.Rewrite(input.Value[reading.PayloadStart..], _frame, masker, output) != RewriteOutcome.Written) { return MaskFailed(verdict.Binding, verdict, masker.Failed, masker.FailCode); }
+        RewriteOutcome rewritten = program.Rewrite(input.Value[reading.PayloadStart..], _frame, masker, output);
+        if (rewritten == RewriteOutcome.NotOfSchema) { return MaskFailed(verdict.Binding, verdict, null, "mask-schema"); }
+        if (rewritten != RewriteOutcome.Written) { return MaskFailed(verdict.Binding, verdict, masker.Failed, masker.FailCode); }
         if (masker.Applied == 0 && !_frame.MustRewrite)
         {
             output.Truncate(start);

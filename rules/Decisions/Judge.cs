@@ -159,7 +159,14 @@ public sealed partial class Judge
             }
 
             outcome = writer.Program!.Walk(input.Value[frame.PayloadStart..], _frame);
-            if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
+            if (outcome != DecodeOutcome.Decoded)
+            {
+                Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome));
+
+                // Which keyword of the schema it was: a pointer into the schema, never anything of the record.
+                if (outcome == DecodeOutcome.Invalid && _frame.Refusal is { } refusal) { verdict.Errors.Add(new DecisionError(SystemCauses.Undecodable, refusal)); }
+                return Stage.Decided;
+            }
         }
 
         if (binding.Key.Writers is not null && input.HasKey && ReadKey(binding, scratch, input, verdict, ref reading) is { } stage) { return stage; }

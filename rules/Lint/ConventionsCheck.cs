@@ -1,4 +1,5 @@
 using PolicyStreams.Rules.Yaml;
+using PolicyStreams.Schemas.Patterns;
 
 namespace PolicyStreams.Rules;
 
@@ -67,7 +68,7 @@ internal static class ConventionsCheck
         ];
         foreach ((string role, string topic) in all)
         {
-            if (!conventions.Topics.TryGetValue(role, out (string Text, Cel.Patterns.Re2 Pattern) wanted) || wanted.Pattern.IsMatch(topic)) { continue; }
+            if (!conventions.Topics.TryGetValue(role, out (string Text, Re2 Pattern) wanted) || wanted.Pattern.IsMatch(topic)) { continue; }
             YamlNode at = binding.Whole.Find("topics")?.Find(role) is not { } node ? binding.Node : node.Items.FirstOrDefault(item => item.Text == topic) ?? node;
             string what = role == "routes" ? $"topic `{topic}` in `routes`" : $"the {role} topic `{topic}`";
             bag.Error(at, DiagnosticCodes.ConventionTopic, $"{what} of binding `{binding.Name}` is not named as it must be{By(conventions)}", $"its whole name matches {wanted.Text}");

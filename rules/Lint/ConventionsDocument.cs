@@ -1,5 +1,5 @@
 using System.Globalization;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Yaml;
 
 namespace PolicyStreams.Rules;

@@ -1,3 +1,4 @@
+using System.Text;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Masking;
@@ -43,6 +44,8 @@ internal static class MaskTypes
         bool any = type.Kind == ValueKind.Dyn;
         switch (mask.Method)
         {
+            case MaskMethod.Redact when type.Constraints is { } constraints:
+                return constraints.RedactFault;
             case MaskMethod.Redact:
                 return RedactFault(type, []);
             case MaskMethod.Remove:
@@ -57,11 +60,11 @@ internal static class MaskTypes
 
                 return $"it is {SchemaPaths.Say(type)}, not a number";
             case MaskMethod.Date:
-                if (any || (type.Kind == ValueKind.Timestamp && DateMask.InUnit(0, type.NativeName) is not null) || (type.Kind == ValueKind.String && type.Symbols.Count == 0 && type.FixedSize == 0 && type.NativeName != "uuid")) { return null; }
+                if (any || (type.Kind == ValueKind.Timestamp && (type.NativeName == "date-time" || DateMask.InUnit(0, type.NativeName) is not null)) || (type.Kind == ValueKind.String && type.Symbols.Count == 0 && type.FixedSize == 0 && type.NativeName != "uuid")) { return null; }
                 return $"it is {SchemaPaths.Say(type)}, not an instant, a date, or a text of one";
             default:
                 if (any) { return null; }
-                if (type.Kind != ValueKind.String)
+                if (type.Kind != ValueKind.String && type.NativeName != "date-time")
                 {
                     help = type.Kind is ValueKind.Record or ValueKind.List or ValueKind.Map ? "`redact` empties it; or select the texts inside" : "`redact` takes every type";
                     return $"it is {SchemaPaths.Say(type)}, not a string";
@@ -73,9 +76,30 @@ internal static class MaskTypes
                     return mask.Method == MaskMethod.Constant && type.Symbols.Contains(mask.Constant) ? null : mask.Method == MaskMethod.Constant ? "the constant is no symbol of the enum" : "it is an enum, and takes only its own symbols";
                 }
 
-                return type.FixedSize > 0 ? "it is a text of fixed size" : null;
+                return type.FixedSize > 0 ? "it is a text of fixed size" : type.Constraints is { } said ? Refused(mask, said, out help) : null;
         }
     }
+
+    /// <summary>What the schema's own keywords say of everything the mask can write; null where some of it may pass, and each record is judged again.</summary>
+    private static string? Refused(MaskDocument mask, ValueConstraints constraints, out string? help)
+    {
+        help = "`redact` writes what the schema takes, where there is such a value; or mend the schema";
+        string? refusal = mask.Method switch
+        {
+            MaskMethod.Constant => constraints.RefusesText(Encoding.UTF8.GetBytes(mask.Constant)),
+            MaskMethod.Hmac => constraints.RefusesAll([new TextRun(TextAlphabet.LowerHex, 2 * TextMasker.HmacBytes, 2 * TextMasker.HmacBytes)]),
+            MaskMethod.Encrypt => constraints.RefusesAll([new TextRun(TextAlphabet.Any, 10, -1), new TextRun(TextAlphabet.Base64Url, 38, -1)]),
+
+            // A text as long as what is kept, or shorter, is masked whole.
+            MaskMethod.KeepLast => Both(constraints, mask.Keep, [new TextRun(TextAlphabet.Star, 1, -1), new TextRun(TextAlphabet.Any, mask.Keep, mask.Keep)]),
+            MaskMethod.KeepFirst => Both(constraints, mask.Keep, [new TextRun(TextAlphabet.Any, mask.Keep, mask.Keep), new TextRun(TextAlphabet.Star, 1, -1)]),
+            _ => null,
+        };
+        return refusal is null ? null : mask.Method == MaskMethod.Constant ? $"the schema refuses the constant (`{refusal}`)" : $"the schema refuses whatever it writes (`{refusal}`)";
+    }
+
+    private static string? Both(ValueConstraints constraints, int keep, TextRun[] longer) =>
+        constraints.RefusesAll(longer) is { } refusal && constraints.RefusesAll([new TextRun(TextAlphabet.Star, 0, keep)]) is not null ? refusal : null;
 
     /// <summary>Everything has an empty value but what is made of fields that have none: an enum without a default, a record that contains itself, a union without null.</summary>
     private static string? RedactFault(SchemaType type, List<SchemaType> open)

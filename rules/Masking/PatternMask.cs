@@ -1,5 +1,5 @@
 using System.Globalization;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules.Masking;

@@ -1,6 +1,7 @@
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Json;
+using PolicyStreams.Schemas.JsonSchema;
 using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Rules;
@@ -149,7 +150,7 @@ public static class LocalSchemas
     private static RecordSchema Parse(SchemaFormat format, string text, Func<string, string?>? read = null) => format switch
     {
         SchemaFormat.Avro => AvroSchema.Parse(text, []),
-        SchemaFormat.Json => throw new SchemaException("schemas for JSON are not supported yet; leave `subject` and `schema` out"),
+        SchemaFormat.Json => ValidatedJson.Parse(text),
         _ => Protobuf(text, read),
     };
 }

@@ -75,7 +75,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
 
     /// <summary>Length of a line beyond which no record on it is within the binding's limit: 256 MiB, and less for JSON that is parsed as a whole.</summary>
     public int LineBytesMax(RecordLineFormat format) =>
-        format == RecordLineFormat.Hex || binding.CheckedSchema is PolicyStreams.Schemas.Json.SchemalessJson ? LineBytesMost
+        format == RecordLineFormat.Hex || binding.CheckedSchema.Format == SchemaFormat.Json ? LineBytesMost
 
             // A byte of the record may be a whole `"name":null,` of its text.
             : (int)Math.Min((64L * binding.Document.RecordBytesMax) + (64 * 1024), LineBytesMost);
@@ -160,10 +160,12 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
             return null;
         }
 
-        // JSON without a schema is its own encoding: whatever is wrong with it is the judge's to say.
         RecordSchema schema = binding.CheckedSchema;
-        if (schema is PolicyStreams.Schemas.Json.SchemalessJson)
+
+        // JSON is its own encoding: whatever is wrong with it is the judge's to say.
+        if (schema.Format == SchemaFormat.Json)
         {
+            if (!binding.Unframed) { binding.AppendFrame(_input); }
             _input.Append(line);
             return null;
         }

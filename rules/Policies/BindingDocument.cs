@@ -24,6 +24,9 @@ public sealed class BindingDocument
     public SchemaFormat Format { get; init; }
     public Framing Framing { get; init; }
 
+    /// <summary>True where a JSON Schema's <c>format</c> is checked (<c>formats: assert</c>); else it is an annotation.</summary>
+    public bool AssertFormats { get; init; }
+
     /// <summary>Subject whose versions writers may use; null where <see cref="SchemaFile"/> is given or the format is JSON without a schema.</summary>
     public string? Subject { get; init; }
 

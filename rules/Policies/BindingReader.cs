@@ -9,7 +9,7 @@ namespace PolicyStreams.Rules;
 internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IReadOnlyList<RuleDocument> rules, int recordBytesMax, int headersMax, HoldTerms? holdTerms)
 {
     private static readonly string[] Keys =
-        ["name", "description", "format", "subject", "schema", "message", "unknown_fields", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
+        ["name", "description", "format", "subject", "schema", "formats", "message", "unknown_fields", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
 
     private const int SubjectLengthMax = 512;
 
@@ -55,6 +55,12 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
         if (section.Find("description") is { Kind: not YamlKind.Scalar } words) { bag.Error(words, DiagnosticCodes.WrongShape, $"`description` of {what} is text"); }
         Framing framing = FramingOf(section, what, subject);
         string? message = Message(section, what, format, named?.Record, out UnknownFields unknown);
+        bool assertFormats = section.Word("formats", "annotate", "assert") == 1;
+        if (section.Find("formats") is { } formats && (format != 1 || (subject is null && schemaFile is null)))
+        {
+            bag.Error(formats, DiagnosticCodes.BadValue, $"`formats` of {what} speaks of a JSON Schema's `format`, and there is none", "it goes with format: json and a `subject` or `schema`");
+        }
+
         NamedSubject? keySubject = KeySchema(section, what, (KeyFormat)Math.Max(keyFormat, 0), topics.Ingress, framing, subject is not null, out string? keySchemaFile, out Framing keyFraming);
         return name is null ? null : new BindingDocument
         {
@@ -64,6 +70,7 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
             Format = format < 0 ? SchemaFormat.Json : (SchemaFormat)format,
             Untyped = format < 0,
             Framing = framing,
+            AssertFormats = assertFormats,
             Subject = format < 0 ? null : subject,
             SchemaFile = format < 0 ? null : schemaFile,
             Naming = named?.Naming ?? SubjectNaming.Topic,

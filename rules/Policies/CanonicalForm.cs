@@ -47,6 +47,7 @@ internal static class CanonicalForm
         json.WriteString("subject", binding.Subject);
         json.WriteString("schema", binding.SchemaFile);
         json.WriteNumber("key_format", (int)binding.KeyFormat);
+        if (binding.AssertFormats) { json.WriteBoolean("assert_formats", true); }
         if (binding.RecordName is not null) { json.WriteString("record", binding.RecordName); }
         if (binding.Format == PolicyStreams.Schemas.SchemaFormat.Protobuf)
         {

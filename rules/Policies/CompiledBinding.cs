@@ -148,6 +148,8 @@ public sealed class CompiledBinding
         version = version with { Schema = version.Schema.ForRecord(RecordName) };
         if (version.Refusal(RecordName) is { } refusal) { return refusal; }
         var mismatches = new List<SchemaMismatch>();
+        if (version.Schema.Format != Document.Format) { throw new SchemaException($"The schema's format is {version.Schema.Format}."); }
+        if (Document.AssertFormats) { version = version with { Schema = version.Schema.AssertingFormats() }; }
         RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 
         // What an older version lacks was not there yet; what a later one lacks was taken away.

@@ -64,6 +64,7 @@ internal sealed class KeyCodec
     private static Writer Compile(BindingDocument binding, SubjectSchemas subject, SchemaVersion version, CapturePlan plan, IReadOnlyList<PathStep[]> reads)
     {
         if (version.Refusal(binding.KeyRecord) is { } refusal) { return refusal; }
+        if (version.Schema.Format != subject.Checked.Format) { throw new SchemaException($"The schema's format is {version.Schema.Format}."); }
         var mismatches = new List<SchemaMismatch>();
         RecordProgram program = version.Schema.Compile(plan, WalkLimits.Default, mismatches);
         if (version.Version != subject.CheckedVersion.Version) { MaskedPaths.Check(plan, subject.Checked.Type, version.Schema.Type, mismatches); }

@@ -30,6 +30,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
             }
 
             subject = subject.ForRecord(binding.Message ?? binding.RecordName);
+            if (binding.AssertFormats) { subject = subject with { Versions = [.. subject.Versions.Select(version => version with { Schema = version.Schema.AssertingFormats() })] }; }
             subjects.TryGetValue($"{binding.Name}/key", out SubjectSchemas? keySubject);
             ids[binding.Name] = [.. subject.Versions.Select(version => version.Id)];
             AppendIds(whole, binding.Name, subject);

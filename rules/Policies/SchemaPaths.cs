@@ -40,7 +40,15 @@ internal static class SchemaPaths
                         break;
                     case ValueKind.Record when step.Kind != PathStepKind.All:
                         names.AddRange(type.Fields.Select(field => field.Name));
-                        if (type.Field(step.Name) is { } found) { next.Add(found.Type); kind = PathStepKind.Field; }
+                        if (type.Field(step.Name) is { } found)
+                        {
+                            next.Add(found.Type);
+                            kind = PathStepKind.Field;
+
+                            // A property that need not be there can be removed, as from a map.
+                            if (found.Removable) { parent = ValueKind.Map; }
+                        }
+
                         break;
                     case ValueKind.Map when step.Kind == PathStepKind.All:
                         next.Add(type.Element!);
@@ -125,6 +133,7 @@ internal static class SchemaPaths
         {
             case ValueKind.List or ValueKind.Map:
                 steps.Add(PathStep.All);
+                AddTags(type.Element!.Tags, steps, tags);
                 Walk(type.Element!, steps, open, tags, patterns, ref budget);
                 steps.RemoveAt(steps.Count - 1);
                 break;
@@ -139,13 +148,10 @@ internal static class SchemaPaths
                     steps.Add(new PathStep(PathStepKind.Field, field.Name));
                     budget--;
                     IReadOnlyList<string> own = patterns is null ? field.Tags : [.. field.Tags, .. patterns.Of(type.FullName, field.Name)];
-                    if (own.Count > 0)
-                    {
-                        string path = new FieldPath(PathRoot.Value, null, [.. steps]).ToString();
-                        if (!tags.TryGetValue(path, out IReadOnlySet<string>? set)) { tags[path] = set = new SortedSet<string>(StringComparer.Ordinal); }
-                        foreach (string tag in own) { ((SortedSet<string>)set).Add(tag); }
-                    }
 
+                    // Of JSON, patterns name fields by their path (`$.customer.email`).
+                    if (patterns is not null && type.NativeName == "object") { own = [.. own, .. patterns.Of("$" + new FieldPath(PathRoot.Value, null, [new PathStep(PathStepKind.Field, "x"), .. steps[..^1]]).ToString()[1..], field.Name)]; }
+                    AddTags(own, steps, tags);
                     Walk(field.Type, steps, open, tags, patterns, ref budget);
                     steps.RemoveAt(steps.Count - 1);
                 }
@@ -155,6 +161,14 @@ internal static class SchemaPaths
             default:
                 break;
         }
+    }
+
+    private static void AddTags(IReadOnlyList<string> own, List<PathStep> steps, Dictionary<string, IReadOnlySet<string>> tags)
+    {
+        if (own.Count == 0) { return; }
+        string path = new FieldPath(PathRoot.Value, null, [.. steps]).ToString();
+        if (!tags.TryGetValue(path, out IReadOnlySet<string>? set)) { tags[path] = set = new SortedSet<string>(StringComparer.Ordinal); }
+        foreach (string tag in own) { ((SortedSet<string>)set).Add(tag); }
     }
 
     /// <summary>Types with the branches of unions in their place.</summary>

@@ -5,7 +5,6 @@ using System.Text.Json;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
-using PolicyStreams.Schemas.Json;
 
 namespace PolicyStreams.Rules;
 
@@ -148,8 +147,15 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         JsonElement json = YamlJson.ToElement(value, bag);
         if (!Version(given, "version", binding.Subject, binding.Unframed, what, out SchemaVersion? version)) { return null; }
         RecordSchema schema = version?.Schema ?? binding.CheckedSchema;
-        if (schema is SchemalessJson) { return Encoding.UTF8.GetBytes(json.GetRawText()); }
         var buffer = new ByteBuffer();
+        if (schema.Format == SchemaFormat.Json)
+        {
+            // JSON is its own encoding: what its schema says of it is the judge's to find.
+            if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
+            buffer.Append(Encoding.UTF8.GetBytes(json.GetRawText()));
+            return buffer.Written.ToArray();
+        }
+
         try
         {
             if (!binding.Unframed) { binding.AppendFrame(buffer, version); }

@@ -26,6 +26,9 @@ public sealed class CaptureFrame
     /// <summary>What JSON's walk needs beside; null until the first one.</summary>
     internal Json.JsonScratch? Json;
 
+    /// <summary>What of its schema refused the record, where the last walk ended with <see cref="DecodeOutcome.Invalid"/>: a pointer to a keyword, never anything of the record. Null where nothing is known.</summary>
+    public string? Refusal => Json?.Validator?.Refusal;
+
     /// <summary>Clears what the last record left and makes the root row of <paramref name="rootSlots"/> absent slots.</summary>
     public void Begin(int rootSlots, byte[] constants)
     {

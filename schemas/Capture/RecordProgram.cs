@@ -35,6 +35,8 @@ public enum RewriteOutcome : byte
     Written,
     /// <summary>The masker said <see cref="SiteAction.Fail"/>, or the value cannot hold what it said.</summary>
     MaskFailed,
+    /// <summary>The record's schema refuses what was written.</summary>
+    NotOfSchema,
 }
 
 /// <summary>What a mask does with one selected value.</summary>

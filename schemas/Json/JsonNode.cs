@@ -32,6 +32,9 @@ internal sealed class JsonNode
     /// <summary>Of each list element; null where nothing is wanted.</summary>
     public JsonNode? Element { get; set; }
 
+    /// <summary>What a schema makes of the node beyond its path; null without a schema.</summary>
+    public JsonSchema.TypedNode? Typed { get; set; }
+
     public void SetChildren(IReadOnlyList<(byte[] Name, JsonNode Node)> children)
     {
         int size = 2;
@@ -60,6 +63,6 @@ internal sealed class JsonNode
             if (_names[index].Hash == hash && name.SequenceEqual(_spelled[index])) { return _children[index]; }
         }
 
-        return null;
+        return Typed?.OtherProperty(name);
     }
 }

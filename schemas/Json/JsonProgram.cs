@@ -9,7 +9,7 @@ namespace PolicyStreams.Schemas.Json;
 /// The walk of JSON for one plan. A slot has the kind that the value has at run time: Null, Bool, Double (Aux 1: an integer beyond 2^53, reading it is an error), String;
 /// a list or object is Kind List or Map with offset and length of its text, unless the plan wants its elements.
 /// </summary>
-internal sealed class JsonProgram : RecordProgram
+internal class JsonProgram : RecordProgram
 {
     private readonly CapturePlan _plan;
     private readonly WalkLimits _limits;
@@ -17,6 +17,7 @@ internal sealed class JsonProgram : RecordProgram
     private readonly JsonNode? _root;
     private readonly CaptureMode[] _modes;
     private readonly string[][] _paths;
+    private readonly bool _tokens;
 
     public JsonProgram(CapturePlan plan, WalkLimits limits)
     {
@@ -25,6 +26,15 @@ internal sealed class JsonProgram : RecordProgram
         _depthMax = Math.Clamp(limits.DepthMax, 1, SchemalessJson.DepthMax);
         (_root, _modes) = JsonCompiler.Compile(plan);
         _paths = [.. plan.Selectors.Select(selector => selector.Path is FieldPath { Root: not PathRoot.Header } path ? (string[])[path.ToString()] : [])];
+    }
+
+    /// <summary>A walk by nodes that are made already, and that notes every value as a token.</summary>
+    protected JsonProgram(CapturePlan plan, WalkLimits limits, JsonNode? root, CaptureMode[] modes, string[][] paths)
+    {
+        _plan = plan;
+        _limits = limits;
+        _depthMax = Math.Clamp(limits.DepthMax, 1, SchemalessJson.DepthMax);
+        (_root, _modes, _paths, _tokens) = (root, modes, paths, true);
     }
 
     public override IReadOnlyList<string> SelectedPaths(int selector) => _paths[selector];
@@ -38,7 +48,7 @@ internal sealed class JsonProgram : RecordProgram
         frame.Begin(_plan.Root.SlotCount, []);
 
         // Once over all of it: outside strings the grammar allows ASCII only.
-        return Utf8.IsValid(value) ? new JsonWalker(value, frame, _limits, _depthMax).Walk(_root) : DecodeOutcome.BadUtf8;
+        return Utf8.IsValid(value) ? new JsonWalker(value, frame, _limits, _depthMax, _tokens).Walk(_root) : DecodeOutcome.BadUtf8;
     }
 
     public override RewriteOutcome Rewrite(ReadOnlySpan<byte> value, CaptureFrame frame, ISiteMasker masker, ByteBuffer output)
@@ -65,7 +75,7 @@ internal sealed class JsonProgram : RecordProgram
             if (result.Action == SiteAction.Remove && !cut.TryAround(ref from, ref to)) { return RewriteOutcome.MaskFailed; }
             output.Append(value[copied..from]);
             copied = to;
-            if (!TryWrite(result, replacement, output)) { return RewriteOutcome.MaskFailed; }
+            if (!TryWrite(site, result, frame, output)) { return RewriteOutcome.MaskFailed; }
             while (next < frame.SiteCount && frame.Sites[next].Start < site.End) { next++; }
         }
 
@@ -99,8 +109,10 @@ internal sealed class JsonProgram : RecordProgram
         };
     }
 
-    private static bool TryWrite(SiteResult result, ByteBuffer replacement, ByteBuffer output)
+    /// <summary>Writes what stands in a value's place.</summary>
+    protected virtual bool TryWrite(in MaskSite site, SiteResult result, CaptureFrame frame, ByteBuffer output)
     {
+        ByteBuffer replacement = frame.Json!.Replacement;
         switch (result.Action)
         {
             case SiteAction.Text when Utf8.IsValid(replacement.Written):

@@ -5,10 +5,14 @@ namespace PolicyStreams.Schemas.Json;
 
 /// <summary>
 /// One walk over one JSON text: checks every byte, fills slots and sites. Where a value begins and ends, with its kind, its node, and its depth, is known in one place
-/// (<see cref="Value"/>), which is where validation by a schema belongs.
+/// (<see cref="Value"/>); for validation by a schema it is noted as a token, so that no byte is looked at twice.
 /// </summary>
-internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, WalkLimits limits, int depthMax)
+/// <param name="tokens">True where tokens are wanted.</param>
+internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, WalkLimits limits, int depthMax, bool tokens = false)
 {
+    /// <summary>Values of one record of which tokens are kept.</summary>
+    public const int TokensMax = 2_000_000;
+
     // Up to so many names are compared one by one; beyond, a table finds them.
     private const int LinearNames = 12;
 
@@ -17,8 +21,12 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
     private readonly JsonScratch _scratch = frame.Json ??= new JsonScratch();
     private int _position = 0;
 
+    /// <summary>Of the property whose value comes next; a length of -1 outside objects.</summary>
+    private JsonName _name = new() { Length = -1 };
+
     public DecodeOutcome Walk(JsonNode? root)
     {
+        _scratch.TokenCount = 0;
         _scratch.NamesUsed = 0;
         _scratch.TableUsed = 0;
         SkipSpace();
@@ -41,6 +49,13 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
             if (!AddSites(node)) { return DecodeOutcome.TooLarge; }
         }
 
+        int token = -1;
+        if (tokens)
+        {
+            if (_scratch.TokenCount == TokensMax) { return DecodeOutcome.TooLarge; }
+            token = AddToken(start);
+        }
+
         // Bits and Aux as a scalar slot of the kind has them.
         long bits = 0;
         int aux = 0;
@@ -54,7 +69,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
                 _position++;
                 outcome = JsonText.ScanString(_json, ref _position, out aux, out bool escaped);
                 bits = start + 1;
-                if (escaped && outcome == DecodeOutcome.Decoded && node is not null && (node.Slot >= 0 || site >= 0))
+                if (escaped && outcome == DecodeOutcome.Decoded && (tokens || (node is not null && (node.Slot >= 0 || site >= 0))))
                 {
                     bits = Unescape(start + 1, _position - 1, aux);
                     source = SlotSource.Scratch;
@@ -86,6 +101,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
             case (byte)'-' or (>= (byte)'0' and <= (byte)'9'):
                 kind = ValueKind.Double;
                 outcome = JsonText.ScanNumber(_json, ref _position, out bool integer);
+                if (tokens) { _scratch.Tokens[token].Plain = integer; }
                 if (outcome == DecodeOutcome.Decoded && node is not null && (node.Slot >= 0 || site >= 0))
                 {
                     bits = BitConverter.DoubleToInt64Bits(JsonText.Number(_json[start.._position], integer, out bool exact));
@@ -98,8 +114,15 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
         }
 
         if (outcome != DecodeOutcome.Decoded) { return outcome; }
+        if (tokens) { FinishToken(token, kind, (int)bits, aux, source); }
         if (node is not null)
         {
+            if (node.Typed is { } typed)
+            {
+                if (!typed.Admits(kind)) { return DecodeOutcome.Invalid; }
+                if (kind == ValueKind.Double && typed.Expected == ValueKind.Int) { JsonSchema.TypedNode.ToInt(_json[start.._position], ref kind, ref bits, ref aux); }
+            }
+
             if (node.Slot >= 0) { Put(node, row, start, kind, bits, aux, source); }
             if (site >= 0) { FinishSites(node, site, start, kind, bits, aux, source); }
         }
@@ -107,8 +130,33 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
         return DecodeOutcome.Decoded;
     }
 
+    private readonly int AddToken(int start)
+    {
+        JsonScratch scratch = _scratch;
+        if (scratch.TokenCount == scratch.Tokens.Length) { System.Array.Resize(ref scratch.Tokens, Math.Max(64, 2 * scratch.TokenCount)); }
+        scratch.Tokens[scratch.TokenCount] = new JsonToken { Start = start, NameHash = _name.Hash, Name = _name.Start, NameLength = _name.Length, NameInScratch = _name.InScratch };
+        return scratch.TokenCount++;
+    }
+
+    private readonly void FinishToken(int index, ValueKind kind, int text, int length, SlotSource source)
+    {
+        ref JsonToken token = ref _scratch.Tokens[index];
+        token.Kind = kind;
+        token.End = _position;
+        token.Text = text;
+        token.Length = length;
+        token.TextInScratch = source == SlotSource.Scratch;
+        token.Next = _scratch.TokenCount;
+    }
+
     private readonly void Put(JsonNode node, int row, int start, ValueKind kind, long bits, int aux, SlotSource source)
     {
+        if (node.Typed is { } typed && node.Mode == CaptureMode.Scalar)
+        {
+            ReadOnlySpan<byte> text = kind != ValueKind.String ? default : source == SlotSource.Scratch ? _frame.Scratch.AsSpan((int)bits, aux) : _json.Slice((int)bits, aux);
+            typed.ToScalar(ref kind, ref bits, ref aux, text);
+        }
+
         ref Slot slot = ref _frame.Slots[row + node.Slot];
         slot.Kind = kind;
         slot.Node = node.Id;
@@ -142,7 +190,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
                 Kind = kind,
                 Selector = node.Selectors[i],
                 Node = node.Id,
-                Bits = kind is ValueKind.Double or ValueKind.Bool ? bits : 0,
+                Bits = kind is ValueKind.Double or ValueKind.Int or ValueKind.Bool ? bits : 0,
                 Aux = kind == ValueKind.Double ? aux : 0,
             };
         }
@@ -180,7 +228,9 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
                 if (count >= reserved) { return DecodeOutcome.Malformed; }
             }
 
-            DecodeOutcome outcome = Value(node?.Element, elementRow, depth);
+            if (tokens) { _name.Length = -1; }
+            JsonNode? element = node is null ? null : node.Typed is { } typed ? typed.ElementAt(count, node.Element) : node.Element;
+            DecodeOutcome outcome = Value(element, elementRow, depth);
             if (outcome != DecodeOutcome.Decoded) { return outcome; }
             count++;
             SkipSpace();
@@ -233,8 +283,10 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
             if (count >= LinearNames && 2 * (count + 1) > tableSize) { tableSize = GrowTable(names, count, table, tableSize); }
             if (tableSize == 0 ? IsAmong(names, count, hash, name) : !TryEnter(names, count, table, tableSize, hash, name)) { return DecodeOutcome.DuplicateKey; }
             if (scratch.NamesUsed == scratch.Names.Length) { System.Array.Resize(ref scratch.Names, 2 * scratch.NamesUsed); }
-            scratch.Names[scratch.NamesUsed++] = new JsonName { Hash = hash, Start = start, Length = length, InScratch = escaped };
+            var read = new JsonName { Hash = hash, Start = start, Length = length, InScratch = escaped };
+            scratch.Names[scratch.NamesUsed++] = read;
             count++;
+            if (tokens) { _name = read; }
 
             SkipSpace();
             if (!Next(':')) { return Unexpected(); }

@@ -43,6 +43,8 @@ public enum DecodeOutcome : byte
     UnknownField,
     /// <summary>Protobuf: a required field that is not there.</summary>
     MissingField,
+    /// <summary>Judging the value by its JSON Schema would take more steps than a record may.</summary>
+    TooComplex,
 }
 
 /// <summary>The spelling of outcomes in decisions: <c>errors: [{rule, code}]</c>. Fixed; other programs read it.</summary>
@@ -71,6 +73,7 @@ public static class DecodeOutcomes
         DecodeOutcome.WireType => "wire-type",
         DecodeOutcome.UnknownField => "unknown-field",
         DecodeOutcome.MissingField => "missing-field",
+        DecodeOutcome.TooComplex => "too-complex",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a decode outcome."),
     };
     /// <summary>The same of a record's key: <c>key-truncated</c>.</summary>

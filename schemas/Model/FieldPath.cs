@@ -45,12 +45,23 @@ public sealed class FieldPath(PathRoot root, string? header, PathStep[] steps) :
         {
             switch (step.Kind)
             {
-                case PathStepKind.Field: text.Append(text.Length > 0 ? "." : "").Append(step.Name); break;
+                case PathStepKind.Field when IsPlain(step.Name): text.Append(text.Length > 0 ? "." : "").Append(step.Name); break;
                 case PathStepKind.All: text.Append("[*]"); break;
                 default: text.Append("[\"").Append(step.Name.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]"); break;
             }
         }
 
         return text.ToString();
+    }
+
+    /// <summary>True for names that need no quotes: properties of JSON have others too.</summary>
+    private static bool IsPlain(string name)
+    {
+        foreach (char c in name)
+        {
+            if (!(char.IsLetterOrDigit(c) || c is '_' or '-' or '$')) { return false; }
+        }
+
+        return name.Length > 0;
     }
 }

@@ -22,6 +22,8 @@ public abstract class RecordSchema
 
     /// <summary>The same schema seen as the record of this full name, where a text has several (Protobuf); this one where it has none of that name, or may only be one.</summary>
     public virtual RecordSchema ForRecord(string? fullName) => this;
+    /// <summary>The same schema with what it annotates of formats checked, where it can (JSON Schema's <c>format</c>); this one where it cannot.</summary>
+    public virtual RecordSchema AssertingFormats() => this;
 
     /// <summary>Compiles the walk of this writer schema for a plan that was made against the checked schema (this one, or another version of the subject).</summary>
     /// <param name="mismatches">Added to: what the plan names and this schema has lost or retyped (see DESIGN, schema mismatch). A program is returned all the same; the caller decides.</param>

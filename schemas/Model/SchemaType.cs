@@ -46,6 +46,12 @@ public sealed class SchemaType
     /// <summary>The format's own words for the type (<c>timestamp-millis</c>, <c>int</c>, <c>uuid</c>): for messages and for what depends on the encoding, never for typing.</summary>
     public string NativeName { get; init; } = "";
 
+    /// <summary>What the schema says of values here beyond their type; null where it says nothing, or has no way to.</summary>
+    public ValueConstraints? Constraints { get; init; }
+
+    /// <summary>Tags of a value that is no field: an element of a list, an entry of a map. Empty where there are none.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     /// <summary>Any JSON value: what schemaless JSON has at every path.</summary>
     public static SchemaType AnyJson { get; } = new() { Kind = ValueKind.Dyn, Nullable = true, NativeName = "json" };
 
@@ -83,6 +89,9 @@ public sealed class SchemaField
 
     /// <summary>True where the schema gives a default, so a writer that lacks the field reads as it.</summary>
     public bool HasDefault { get; init; }
+
+    /// <summary>True where a record is valid without the field: it may be removed.</summary>
+    public bool Removable { get; init; }
 
     /// <summary>The default as a plain value (see <see cref="PlainValues"/>), null for null or where there is none.</summary>
     public object? Default { get; init; }

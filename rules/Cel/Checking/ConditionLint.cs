@@ -1,6 +1,6 @@
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
 

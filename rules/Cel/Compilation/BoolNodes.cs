@@ -1,6 +1,6 @@
 using System.Reflection.Emit;
 using PolicyStreams.Rules.Cel.Evaluation;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;

@@ -421,7 +421,7 @@ internal static class ConditionSteps
 
     public static bool Contains(ref byte text, int length, ref byte part, int partLength) => Span(ref text, length).IndexOf(Span(ref part, partLength)) >= 0;
 
-    public static bool Matches(ref byte text, int length, Patterns.Re2 pattern) => pattern.IsMatch(Span(ref text, length));
+    public static bool Matches(ref byte text, int length, PolicyStreams.Schemas.Patterns.Re2 pattern) => pattern.IsMatch(Span(ref text, length));
 
     public static bool HasFormat(ref byte text, int length, TextFormat format) => format(Span(ref text, length));
 

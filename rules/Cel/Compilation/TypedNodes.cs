@@ -101,7 +101,9 @@ internal readonly struct SlotAddress(int slot, int depth, ValueKind kind, EvalEr
         {
             ValueKind.Null => EvalError.NullUse,
             ValueKind.Absent => absent,
-            ValueKind.Double when kind == ValueKind.Double => EvalError.NumberRange,
+
+            // A number that its kind does not hold, or a value that the schema does not promise: JSON's.
+            ValueKind.Double when kind is not ValueKind.Absent => EvalError.NumberRange,
             _ => EvalError.Type,
         };
         return false;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using PolicyStreams.Rules.Cel.Checking;
 using PolicyStreams.Rules.Cel.Evaluation;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Cel.Library;

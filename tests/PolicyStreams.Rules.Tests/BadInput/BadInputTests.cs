@@ -101,6 +101,10 @@ public sealed partial class BadInputTests
         ["messages 100,000 deep"] = () => Protobuf(Convert.ToHexString(Nested(100_000))),
         ["messages of many fields in very many elements"] = ManyFields,
         ["timestamp beyond the year 9999"] = () => Protobuf("5a0708ffffffffff7f"),
+        ["value that its JSON Schema refuses"] = () => Validated("""{"type":"object","required":["a"]}""", "{}"),
+        ["value that takes more steps to judge than a record may"] = () => Validated(
+            """{"definitions":{"n":{"anyOf":[{"required":["x"],"properties":{"c":{"$ref":"#/definitions/n"}}},{"required":["y"],"properties":{"c":{"$ref":"#/definitions/n"}}},{"properties":{"c":{"$ref":"#/definitions/n"}}}],"not":{"required":["z"],"properties":{"c":{"$ref":"#/definitions/n"}}}}},"$ref":"#/definitions/n"}""",
+            string.Concat(Enumerable.Repeat("{\"c\":", 60)) + "1" + new string('}', 60)),
 
         ["Avro key without a frame"] = () => Key("633d31"),
         ["Avro key cut short"] = () => Key("000000000b"),
@@ -121,7 +125,10 @@ public sealed partial class BadInputTests
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), "It took too long.");
         Assert.Equal(Outcome.Deny, verdict.Outcome);
         Assert.Equal([cause], verdict.Rules);
-        Assert.Equal([new DecisionError(cause, code)], verdict.Errors);
+        Assert.Equal(new DecisionError(cause, code), verdict.Errors[0]);
+
+        // What follows is a place in the schema.
+        Assert.All(verdict.Errors.Skip(1), error => Assert.StartsWith("#", error.Code, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -232,6 +239,15 @@ public sealed partial class BadInputTests
     }
 
     private static Verdict Json(string text) => Bench.Of(Bench.JsonYaml(Tag)).Decide(Encoding.UTF8.GetBytes(text));
+
+    private static Verdict Validated(string schema, string text)
+    {
+        PolicyLoad load = PolicySet.Load([new PolicyFile("payments.policy.yaml", Bench.Yaml(Tag).Replace("format: avro", "format: json", StringComparison.Ordinal))]);
+        var subject = new SubjectSchemas("raw.payments-value", [new SchemaVersion(1, 7, PolicyStreams.Schemas.JsonSchema.ValidatedJson.Parse(schema))]);
+        CompiledPolicy policy = CompiledPolicy.Compile(load.Set!.Policies[0], new Dictionary<string, SubjectSchemas> { ["payments"] = subject }, Bench.Keys(), [])!;
+        Bench bench = Bench.Of(Bench.Yaml(Tag)).With(policy);
+        return bench.Decide(Bench.Framed(7, Encoding.UTF8.GetBytes(text)));
+    }
 
     private static Verdict Key(string hex, string? header = null)
     {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 

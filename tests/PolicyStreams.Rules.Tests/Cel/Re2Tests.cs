@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
-using PolicyStreams.Rules.Cel.Patterns;
+using PolicyStreams.Schemas.Patterns;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 

@@ -1,4 +1,4 @@
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 internal enum Re2Kind : byte { Empty, Set, Concat, Alternate, Repeat, BeginText, EndText, BeginLine, EndLine, WordBoundary, NotWordBoundary, Group }
 

@@ -1,4 +1,4 @@
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 internal enum Re2Op : byte { Bytes, Split, Assert, Match, Save }
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 /// <summary>Parses RE2's syntax. Bounded in length, nesting, and repetition; throws <see cref="Re2Exception"/> only.</summary>
 internal sealed class Re2Parser
@@ -287,7 +287,8 @@ internal sealed class Re2Parser
         }
     }
 
-    private static CodePointSet Category(string name)
+    /// <summary>The code points of a general category (<c>L</c>, <c>Nd</c>), or of <c>Any</c>.</summary>
+    internal static CodePointSet Category(string name)
     {
         if (name == "Any") { return Any; }
         const string Letters = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Zs Zl Zp Cc Cf Cs Co Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Cn";

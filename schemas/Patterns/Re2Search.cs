@@ -1,4 +1,4 @@
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 /// <summary>
 /// Finds where RE2's match of a pattern is, and its groups: the leftmost, and of those the one that a backtracking search would take first. All ways are walked at once, in order

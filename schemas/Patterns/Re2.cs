@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 /// <summary>
 /// A regular expression with RE2's syntax and meaning, over UTF-8: search anywhere, `$` is the end of the text, `\d`, `\w`, and `\b` are ASCII.
@@ -76,6 +76,17 @@ internal sealed class Re2
         return compiled is not null;
     }
 
+    /// <summary>Compiles a pattern of JSON Schema: ECMAScript's syntax and meaning with the flag <c>u</c>, as far as an automaton has them.</summary>
+    /// <param name="mistake">What is wrong with it, or what of it takes more than linear time.</param>
+    public static bool TryParseEcma(string pattern, [NotNullWhen(true)] out Re2? compiled, [NotNullWhen(false)] out string? mistake)
+    {
+        compiled = null;
+        mistake = null;
+        try { compiled = new Re2(EcmaParser.Parse(pattern)); }
+        catch (Re2Exception refused) { mistake = refused.Message; }
+        return compiled is not null;
+    }
+
     public bool IsMatch(string text)
     {
         if (text.Length > 256) { return IsMatch(Encoding.UTF8.GetBytes(text)); }
@@ -105,6 +116,58 @@ internal sealed class Re2
         }
 
         return _atEnd[state / _classes];
+    }
+
+    /// <summary>False where no text of a shape can match. True where one may, and where the pattern has too many states to tell.</summary>
+    public bool MayMatch(IReadOnlyList<TextRun> shape)
+    {
+        if (!_tabled) { return true; }
+        var at = new HashSet<int> { 2 };
+        foreach (TextRun run in shape)
+        {
+            // A code point has one to four bytes: of any alphabet, so many bytes of any kind.
+            bool any = run.Alphabet == TextAlphabet.Any;
+            int max = run.Max < 0 || run.Max > StatesMax ? -1 : any ? 4 * run.Max : run.Max;
+            for (int i = 0; i < Math.Min(run.Min, StatesMax); i++) { at = Step(at, run.Alphabet); }
+            HashSet<int> last = at;
+            at = [.. at];
+            for (int i = Math.Min(run.Min, StatesMax); max < 0 || i < max; i++)
+            {
+                last = Step(last, run.Alphabet);
+                int before = at.Count;
+                at.UnionWith(last);
+                if (at.Count == before && (max < 0 || last.IsSubsetOf(at)) && i > run.Min + States) { break; }
+            }
+        }
+
+        return at.Contains(Matched) || at.Any(state => _atEnd[state]);
+    }
+
+    private HashSet<int> Step(HashSet<int> states, TextAlphabet alphabet)
+    {
+        var next = new HashSet<int>();
+        foreach (int state in states)
+        {
+            if (state is Matched or Dead)
+            {
+                next.Add(state);
+                continue;
+            }
+
+            for (int octet = 0; octet < 256; octet++)
+            {
+                bool has = alphabet switch
+                {
+                    TextAlphabet.Star => octet == '*',
+                    TextAlphabet.LowerHex => octet is (>= '0' and <= '9') or (>= 'a' and <= 'f'),
+                    TextAlphabet.Base64Url => octet < 128 && (char.IsAsciiLetterOrDigit((char)octet) || octet is '-' or '_'),
+                    _ => true,
+                };
+                if (has) { next.Add(_table[(state * _classes) + _classOf[octet]] / _classes); }
+            }
+        }
+
+        return next;
     }
 
     private bool RunAutomaton(ReadOnlySpan<byte> utf8)

@@ -1,4 +1,4 @@
-namespace PolicyStreams.Rules.Cel.Patterns;
+namespace PolicyStreams.Schemas.Patterns;
 
 /// <summary>What stands beside a position: it decides assertions.</summary>
 internal enum Re2Context : byte { Edge, Newline, Word, Other }

@@ -1,0 +1,195 @@
+using System.Text;
+using System.Text.Json;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.JsonSchema;
+
+namespace PolicyStreams.Rules.Tests.JsonSchema;
+
+/// <summary>Policies over records that a JSON Schema validates: what lint says, what rules see, what masks may write.</summary>
+public sealed class JsonSchemaPolicyTests
+{
+    private const string Schema = """
+        {"type":"object","required":["id","n","state"],
+         "properties":{
+          "id":{"type":"string","pattern":"^[A-Z0-9*]{8}$","confluent:tags":["ID"]},
+          "n":{"type":"integer","minimum":10},
+          "state":{"enum":["ON","OFF"]},
+          "at":{"type":"string","format":"date-time"},
+          "mail":{"type":["string","null"],"format":"email"},
+          "free":{"type":"string"},
+          "both":{"type":"array","uniqueItems":true,"items":{"type":"string"}}}}
+        """;
+
+    private static CompiledPolicy? Compile(string rules, out IReadOnlyList<Diagnostic> diagnostics, string binding = "", params string[] more)
+    {
+        string text = $$"""
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p, owner: tests }
+            bindings: [{ name: b, format: json, subject: s{{binding}} }]
+            on_error: deny
+            rules:
+              {{rules}}
+            """;
+        PolicyLoad load = PolicySet.Load([new PolicyFile("p.policy.yaml", text)]);
+        var all = new List<Diagnostic>(load.Diagnostics);
+        diagnostics = all;
+        if (load.Set is null) { return null; }
+        var versions = new List<SchemaVersion>();
+        foreach (string schema in (string[])[Schema, .. more]) { versions.Add(new SchemaVersion(versions.Count + 1, versions.Count + 7, ValidatedJson.Parse(schema))); }
+        return CompiledPolicy.Compile(load.Set.Policies[0], new Dictionary<string, SubjectSchemas> { ["b"] = new("s", versions) }, Bench.Keys(), all);
+    }
+
+    private static Verdict Decide(CompiledPolicy policy, string json, out string published, int id = 7)
+    {
+        var judge = new Judge();
+        var verdict = new Verdict();
+        var output = new ByteBuffer();
+        byte[] value = Bench.Framed(id, Encoding.UTF8.GetBytes(json));
+        var input = new RecordInput { Topic = "raw.b", HasValue = true, Value = value, Headers = RecordHeaders.Empty, Principal = Principal.None };
+        Assert.True(judge.Decide(policy.Bindings["b"], input, output, verdict).Decided);
+        published = Encoding.UTF8.GetString((verdict.ValueRewritten ? output.Slice(verdict.ValueStart, verdict.ValueLength).ToArray() : value).AsSpan(5));
+        return verdict;
+    }
+
+    private static string Refused(string rules, string binding = "")
+    {
+        Assert.Null(Compile(rules, out IReadOnlyList<Diagnostic> diagnostics, binding));
+        return string.Join('\n', diagnostics);
+    }
+
+    [Theory]
+    [InlineData("""- { id: r, when: 'value.stat == "ON"', deny: { reason: x } }""", "did you mean `value.state`")]
+    [InlineData("""- { id: r, when: value.n > "a", deny: { reason: x } }""", "int and string")]
+    [InlineData("""- { id: r, mask: { tag: ID, hmac: customer-key } }""", "#/properties/id/pattern")]
+    [InlineData("""- { id: r, mask: { field: id, constant: none } }""", "refuses the constant (`#/properties/id/pattern`)")]
+    [InlineData("""- { id: r, mask: { field: id, redact: true } }""", "#/properties/id/pattern")]
+    [InlineData("""- { id: r, mask: { field: n, redact: true } }""", "#/properties/n/minimum")]
+    [InlineData("""- { id: r, mask: { field: state, constant: GONE } }""", "no symbol")]
+    [InlineData("""- { id: r, mask: { field: id, remove: true } }""", "cannot be removed")]
+    [InlineData("""- { id: r, mask: { tag: PAN, redact: true } }""", "carries tag `PAN`")]
+    public void Compile_MistakeAgainstTheSchema_IsAnError(string rule, string said) => Assert.Contains(said, Refused(rule), StringComparison.Ordinal);
+
+    [Fact]
+    public void Compile_SymbolThatIsNone_IsSaid()
+    {
+        Compile("""- { id: r, when: 'value.state == "GONE"', deny: { reason: x } }""", out IReadOnlyList<Diagnostic> diagnostics);
+        Assert.Contains(diagnostics, one => one.ToString().Contains("GONE", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Compile_AssertedFormat_CountsForMasks()
+    {
+        const string Rule = """- { id: r, mask: { field: mail, constant: hidden } }""";
+        Assert.NotNull(Compile(Rule, out _));
+        Assert.Contains("#/properties/mail/format", Refused(Rule, ", formats: assert"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_FormatsWithoutASchema_IsAnError()
+    {
+        PolicyLoad load = PolicySet.Load([new PolicyFile("p.policy.yaml", Bench.JsonYaml("- { id: t, tag: { a: b } }", "formats: assert"))]);
+        Assert.Contains(load.Diagnostics, one => one.ToString().Contains("`formats`", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Decide_TypedValues_AreReadAsTheirTypes()
+    {
+        CompiledPolicy policy = Compile("""
+            - { id: int, when: value.n == 9007199254740993, tag: { a: int } }
+              - { id: at, when: 'value.at > timestamp("2026-01-01T00:00:00Z")', tag: { b: at } }
+              - { id: none, when: value.mail == null && !has(value.free), tag: { c: none } }
+            """, out IReadOnlyList<Diagnostic> diagnostics) ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
+        Verdict verdict = Decide(policy, """{"id":"AAAAAAAA","n":9007199254740993,"state":"ON","at":"2026-01-01T01:00:00.5+00:30"}""", out _);
+        Assert.Empty(verdict.Errors);
+        Assert.Equal(["int", "at", "none"], verdict.Rules);
+    }
+
+    [Theory]
+    [InlineData("value.n > 5", """{"id":"AAAAAAAA","n":92233720368547758080,"state":"ON","at":"2026-01-01T00:00:00Z"}""", "number-range")]
+    [InlineData("""value.at > timestamp("2026-01-01T00:00:00Z")""", """{"id":"AAAAAAAA","n":12,"state":"ON","at":"soon"}""", "number-range")]
+    [InlineData("""value.at != timestamp("2026-01-01T00:00:00Z") || value.n + 1 == 3""", """{"id":"AAAAAAAA","n":12,"state":"ON","at":"soon"}""", "number-range")]
+    public void Decide_ValueThatItsTypeDoesNotHold_IsAnErrorWhereItIsRead(string when, string record, string code)
+    {
+        CompiledPolicy policy = Compile($"- {{ id: r, when: '{when}', tag: {{ a: b }} }}", out IReadOnlyList<Diagnostic> diagnostics) ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
+        Verdict verdict = Decide(policy, record, out _);
+        Assert.Equal(Outcome.Deny, verdict.Outcome);
+        Assert.Equal([new DecisionError("r", code)], verdict.Errors);
+    }
+
+    [Fact]
+    public void Decide_MaskThatTheSchemaRefusesOnThisRecord_DeniesIt()
+    {
+        CompiledPolicy policy = Compile("""- { id: r, mask: { field: 'both[*]', constant: x } }""", out _)!;
+        Assert.Equal(Outcome.Allow, Decide(policy, """{"id":"AAAAAAAA","n":12,"state":"ON","both":["a"]}""", out string published).Outcome);
+        Assert.Contains("\"both\":[\"x\"]", published, StringComparison.Ordinal);
+        Verdict verdict = Decide(policy, """{"id":"AAAAAAAA","n":12,"state":"ON","both":["a","b"]}""", out _);
+        Assert.Equal((Outcome.Deny, "ps:mask", new DecisionError("ps:mask", "mask-schema")), (verdict.Outcome, verdict.Rules.Last(), verdict.Errors.Single()));
+    }
+
+    [Fact]
+    public void Decide_RedactBucketAndRemove_WriteWhatTheSchemaTakes()
+    {
+        CompiledPolicy policy = Compile("""
+            - { id: a, mask: { field: mail, redact: true } }
+              - { id: b, mask: { field: n, bucket: 10 } }
+              - { id: c, mask: { field: free, remove: true } }
+              - { id: d, mask: { field: id, keep_last: 2 } }
+              - { id: e, mask: { field: at, date: day } }
+            """, out IReadOnlyList<Diagnostic> diagnostics) ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
+        Verdict verdict = Decide(policy, """{"id":"ABCDEFGH","n":123,"free":"x","state":"ON","at":"2026-01-18T14:17:12Z","mail":"a@b.cd"}""", out string published);
+        Assert.Empty(verdict.Errors);
+        using JsonDocument document = JsonDocument.Parse(published);
+        Assert.Equal("******GH", document.RootElement.GetProperty("id").GetString());
+        Assert.Equal(120, document.RootElement.GetProperty("n").GetInt32());
+        Assert.False(document.RootElement.TryGetProperty("free", out _));
+        Assert.Equal(JsonValueKind.Null, document.RootElement.GetProperty("mail").ValueKind);
+        Assert.StartsWith("2026-01-18", document.RootElement.GetProperty("at").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Decide_TagOfALaterVersion_MasksRecordsOfTheEarlier()
+    {
+        string later = Schema.Replace("\"free\":{\"type\":\"string\"}", "\"free\":{\"type\":\"string\",\"tags\":[\"PII\"]}", StringComparison.Ordinal);
+        CompiledPolicy policy = Compile("""- { id: r, mask: { tag: PII, constant: "***" } }""", out IReadOnlyList<Diagnostic> diagnostics, "", later) ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
+        Decide(policy, """{"id":"AAAAAAAA","n":12,"state":"ON","free":"x"}""", out string first);
+        Decide(policy, """{"id":"AAAAAAAA","n":12,"state":"ON","free":"x"}""", out string second, id: 8);
+        Assert.Contains("\"free\":\"***\"", first, StringComparison.Ordinal);
+        Assert.Contains("\"free\":\"***\"", second, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Compile_VersionThatRetypesWhatARuleReads_IsAMismatch()
+    {
+        string older = """{"type":"object","required":["id"],"properties":{"id":{"type":"string"},"n":{"type":"string"},"state":{"enum":["ON"]}}}""";
+        PolicyLoad load = PolicySet.Load([new PolicyFile("p.policy.yaml", """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p, owner: tests }
+            bindings: [{ name: b, format: json, subject: s }]
+            on_schema_mismatch: deny
+            rules: [{ id: r, when: value.n > 5, tag: { a: b } }]
+            """)]);
+        var diagnostics = new List<Diagnostic>();
+        CompiledPolicy policy = CompiledPolicy.Compile(load.Set!.Policies[0], new Dictionary<string, SubjectSchemas> { ["b"] = new("s", [new(1, 7, ValidatedJson.Parse(older)), new(2, 8, ValidatedJson.Parse(Schema))]) }, Bench.Keys(), diagnostics)!;
+        Assert.Contains(diagnostics, one => one.ToString().Contains("`n` is of type string here", StringComparison.Ordinal));
+        Verdict verdict = Decide(policy, """{"id":"x"}""", out _);
+        Assert.Equal(["ps:schema-mismatch"], verdict.Rules);
+    }
+
+    [Fact]
+    public void PolicyTests_OfTheTelemetryExample_PassAndReachEveryRuleBothWays()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "PolicyStreams.sln"))) { folder = Path.GetDirectoryName(folder)!; }
+        folder = Path.Combine(folder, "examples", "telemetry-json");
+        var runner = new PolicyTestRunner(path => File.Exists(Path.Combine(folder, path)) ? File.ReadAllText(Path.Combine(folder, path)) : null);
+        runner.Run(new PolicyFile("telemetry.policy.tests.yaml", File.ReadAllText(Path.Combine(folder, "telemetry.policy.tests.yaml"))));
+        PolicyTestReport report = runner.Report();
+        Assert.Empty(report.Diagnostics);
+        Assert.Empty(report.Results.Where(result => !result.Passed).Select(result => $"{result.Name}: {string.Join("; ", result.Failures)}"));
+        Assert.Equal(8, report.Results.Count);
+        Assert.Empty(report.Coverage.Where(rule => !rule.Fired || (rule.NeedsNotFired && !rule.NotFired)).Select(rule => rule.Rule));
+    }
+}
