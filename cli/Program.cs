@@ -11,6 +11,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     TestCommand.Create(),
     DecideCommand.Create(),
     DecryptCommand.Create(),
+    DetokenizeCommand.Create(),
     FmtCommand.Create(),
     SchemaCommand.Create(),
     ApprovalsCommand.Create(),

@@ -21,6 +21,7 @@ internal sealed class TextMasker
 
     private readonly Dictionary<string, IncrementalHash> _hmacs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Encryption> _encryptions = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, string), TokenMask> _tokens = [];
     private (CompiledMask? Mask, IncrementalHash? Hash) _lastHmac;
 
     /// <summary>Appends the masked text.</summary>
@@ -51,6 +52,8 @@ internal sealed class TextMasker
                 return true;
             case MaskMethod.Pattern:
                 return mask.Pattern!.TryReplace(text, output, out changed);
+            case MaskMethod.Token:
+                return Tokenizer(mask).TryMask(text, output);
             case MaskMethod.Date:
                 return DateMask.TryCut(text, mask.Document.Date, output);
             default:
@@ -104,6 +107,12 @@ internal sealed class TextMasker
     private Encryption Encrypter(CompiledMask mask)
     {
         if (!_encryptions.TryGetValue(mask.KeyId, out Encryption? found)) { _encryptions[mask.KeyId] = found = new Encryption(mask.KeyId, mask.Key.Span); }
+        return found;
+    }
+
+    private TokenMask Tokenizer(CompiledMask mask)
+    {
+        if (!_tokens.TryGetValue((mask.KeyId, mask.Document.Tweak), out TokenMask? found)) { _tokens[(mask.KeyId, mask.Document.Tweak)] = found = new TokenMask(mask.Key.Span, mask.Document.Tweak); }
         return found;
     }
 

@@ -109,6 +109,7 @@ internal static class CanonicalForm
             json.WriteString("replace", mask.Replace);
             json.WriteString("bucket", mask.Bucket.ToString("R", CultureInfo.InvariantCulture));
             json.WriteNumber("date", (int)mask.Date);
+            if (mask.Method == MaskMethod.Token) { json.WriteString("tweak", mask.Tweak); }
             json.WriteEndObject();
         }
 

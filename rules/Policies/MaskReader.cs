@@ -1,3 +1,5 @@
+using System.Text;
+using PolicyStreams.Rules.Masking;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
 
@@ -57,7 +59,7 @@ internal sealed class MaskReader(DiagnosticBag bag)
         string name = entry.Key.Text;
         YamlNode value = entry.Value;
         var method = (MaskMethod)Array.IndexOf(MaskDocument.Names, name);
-        string constant = "", match = "", replace = "";
+        string constant = "", match = "", replace = "", tweak = "";
         string? key = null;
         int keep = 0, errors = bag.ErrorCount;
         double bucket = 0;
@@ -79,6 +81,15 @@ internal sealed class MaskReader(DiagnosticBag bag)
                 keep = section.Int(name, 0, 1_000) ?? 0;
                 break;
             case MaskMethod.Hmac or MaskMethod.Encrypt:
+                key = section.Name(value, name);
+                break;
+            case MaskMethod.Token when value.Kind == YamlKind.Mapping:
+                var token = new Section(value, bag, $"`token` of {what}", ["key", "tweak"]);
+                key = token.Name(token.Require("key"), "key");
+                tweak = token.Text("tweak", "");
+                if (Encoding.UTF8.GetByteCount(tweak) > TokenMask.TweakBytesMax) { bag.Error(token.Find("tweak")!, DiagnosticCodes.BadValue, $"the tweak of {what} is longer than {TokenMask.TweakBytesMax} bytes"); }
+                break;
+            case MaskMethod.Token:
                 key = section.Name(value, name);
                 break;
             case MaskMethod.Email:
@@ -114,6 +125,7 @@ internal sealed class MaskReader(DiagnosticBag bag)
             Keep = keep,
             KeepDomain = keepDomain,
             KeyName = key,
+            Tweak = tweak,
             Match = match,
             Replace = replace,
             Bucket = bucket,

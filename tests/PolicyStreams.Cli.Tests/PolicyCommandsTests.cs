@@ -336,6 +336,39 @@ public sealed partial class PolicyCommandsTests : IDisposable
     }
 
     [Fact]
+    public async Task Detokenize_WithTheKey_GivesBackWhatTokenMasked()
+    {
+        string hex = JsonDocument.Parse(File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).First()).RootElement.GetProperty("value").GetString()!;
+        var given = new Dictionary<string, string> { ["OLD"] = "test-key-0123456789-0123456789-0123", ["NEW"] = "next-key-0123456789-0123456789-0123" };
+        string card = Regex.Match(System.Text.Encoding.Latin1.GetString(Convert.FromHexString(hex)), "[0-9]{13,19}").Value;
+        string policy = CopyExample(("keep_last: 4", "token: { key: customer-key, tweak: cards }"));
+        JsonElement masked = Answers(await BuiltCommand.RunAsync(
+            new BuiltCommand.Given(hex, Environment: given), "decide", "--policy", policy, "--binding", "payments", "--input", "-", "--input-format", "hex", "--key", "customer-key=env:OLD"))[0];
+        string token = masked.GetProperty("value").GetProperty("card_number").GetString()!;
+        Assert.Matches("^[0-9]+$", token);
+        Assert.NotEqual(card, token);
+        Task<BuiltCommand.Ran> Detokenize(string value, params string[] arguments) => BuiltCommand.RunAsync(new BuiltCommand.Given(value, Environment: given), ["detokenize", .. arguments]);
+        string[] both = ["--key", "customer-key=env:OLD", "--key", "customer-key@2=env:NEW"], old = ["--tweak", "cards", "--key-version", "1", .. both];
+
+        BuiltCommand.Ran text = await Detokenize($"{token}\n\nAda\n", old);
+        Assert.Equal((1, $"{card}\n\nAda\n", "policystreams: line 3: the line is no token\n"), (text.Code, text.Output, text.Error));
+        BuiltCommand.Ran json = await Detokenize(masked.GetProperty("value").GetRawText(), ["--input-format", "json", "--field", "card_number", .. old]);
+        Assert.Equal((0, masked.GetProperty("value").GetRawText().Replace(token, card, StringComparison.Ordinal)), (json.Code, json.Output));
+        BuiltCommand.Ran bytes = await Detokenize(masked.GetProperty("hex").GetString()!, ["--input-format", "hex", "--schema", Path.Combine(_folder, "raw.payments-value.avsc"), "--field", "card_number", .. old]);
+        Assert.Equal((0, json.Output), (bytes.Code, bytes.Output));
+
+        // Without the version, the current one is taken, and nothing can tell that it is the wrong one.
+        BuiltCommand.Ran current = await Detokenize(token, ["--tweak", "cards", .. both]);
+        Assert.Equal((0, false), (current.Code, current.Output == card));
+        foreach (string[] wrong in (string[][])[[], ["--input-format", "json", .. both], ["--field", "a", .. both], ["--key-version", "3", .. both], ["--key", "a=env:OLD", "--key", "b=env:OLD"], ["--input-format", "json", "--field", "a..b", .. both]])
+        {
+            BuiltCommand.Ran refused = await Detokenize("", wrong);
+            Assert.Equal((2, ""), (refused.Code, refused.Output));
+            Assert.StartsWith("policystreams: ", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Decrypt_WithTheKey_GivesBackWhatEncryptMasked()
     {
         string policy = CopyExample(("hmac: customer-key", "encrypt: customer-key"));

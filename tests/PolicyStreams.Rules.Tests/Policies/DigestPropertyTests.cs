@@ -44,6 +44,8 @@ public class DigestPropertyTests
           - { id: born, mask: { field: born, date: year } }
           - { id: header, mask: { field: 'headers["x"]', constant: "***" } }
           - { id: key, mask: { field: key, redact: true } }
+          - { id: account, mask: { field: account, token: { key: token-key, tweak: accounts } } }
+          - { id: phone, mask: { field: phone, token: token-key } }
           - { id: gone, bindings: [second], mask: { field: secret.value, remove: true } }
           - { id: eu, bindings: [payments], when: value.country == "DE", route: { to: eu.p } }
           - { id: us, bindings: [payments], when: value.country == "US", route: { to: us.p } }
