@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using PolicyStreams.Rules.Detection;
 using System.Text;
 using PolicyStreams.Schemas.Capture;
 
@@ -27,10 +28,32 @@ internal sealed class TextMasker
     /// <summary>Appends the masked text.</summary>
     /// <param name="text">Valid UTF-8.</param>
     /// <returns>False where the mask cannot be applied; partial output may be left.</returns>
-    public bool TryMask(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
+    public bool TryMask(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed) =>
+        mask.Method == MaskMethod.Detect ? TryDetect(mask, text, place, output, out changed) : TryMask(mask, mask.Method, text, place, output, out changed);
+
+    /// <summary>Masks what the detectors find, and keeps the rest.</summary>
+    private bool TryDetect(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
+    {
+        changed = false;
+        var scan = new DetectorScan(text, mask.Detect, stackalloc Hit[Detectors.Count]);
+        int kept = 0;
+        while (scan.Next(out Hit hit, out Detector by))
+        {
+            output.Append(text[kept..hit.Start]);
+            kept = hit.End;
+            changed = true;
+            if (mask.Document.HitMethod is not { } method) { output.Append(Detectors.Label(by)); }
+            else if (method != MaskMethod.Redact && !TryMask(mask, method, text[hit.Start..hit.End], place, output, out _)) { return false; }
+        }
+
+        output.Append(text[kept..]);
+        return true;
+    }
+
+    private bool TryMask(CompiledMask mask, MaskMethod method, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
     {
         changed = true;
-        switch (mask.Method)
+        switch (method)
         {
             case MaskMethod.Constant:
                 output.Append(mask.Constant);

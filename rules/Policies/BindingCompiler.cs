@@ -92,7 +92,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
     {
         MaskDocument document = rule.Document.Mask!;
         PatternMask? pattern = null;
-        if (document.Method == MaskMethod.Pattern)
+        if (document.Method == MaskMethod.Pattern || document.HitMethod == MaskMethod.Pattern)
         {
             pattern = PatternMask.Create(document.Match, document.Replace, out string fault);
             if (pattern is null) { bag.Error(document.MethodNode, DiagnosticCodes.ConditionPattern, $"the pattern of rule `{rule.Document.Id}` cannot be used: {fault}"); }

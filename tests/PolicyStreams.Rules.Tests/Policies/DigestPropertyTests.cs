@@ -46,6 +46,8 @@ public class DigestPropertyTests
           - { id: key, mask: { field: key, redact: true } }
           - { id: account, mask: { field: account, token: { key: token-key, tweak: accounts } } }
           - { id: phone, mask: { field: phone, token: token-key } }
+          - { id: found, mask: { detect: [card, email], in: comment } }
+          - { id: hidden, mask: { detect: [phone], in: { tag: TEXT }, token: { key: token-key, tweak: x } } }
           - { id: gone, bindings: [second], mask: { field: secret.value, remove: true } }
           - { id: eu, bindings: [payments], when: value.country == "DE", route: { to: eu.p } }
           - { id: us, bindings: [payments], when: value.country == "US", route: { to: us.p } }
@@ -55,7 +57,7 @@ public class DigestPropertyTests
     private static readonly string[] Words =
     [
         "avro", "json", "confluent", "apicurio4", "apicurio8", "none", "bytes", "string", "long", "keep", "drop", "decision", "deny", "allow", "hold", "record", "key", "enforce", "shadow", "year", "month", "day", "hour", "true",
-        "false", "payments", "second", "eu.p", "us.p", "out.p",
+        "false", "payments", "second", "eu.p", "us.p", "out.p", "ssn",
     ];
 
     // What no decision depends on: who owns the policy, what it says of itself, and how many partitions a topic is made with. An empty method value is the method.

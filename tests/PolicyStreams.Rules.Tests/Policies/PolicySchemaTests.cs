@@ -60,6 +60,15 @@ public class PolicySchemaTests
     [InlineData("bucket: 50", "bucket: 0")]
     [InlineData("date: year", "date: week")]
     [InlineData("redact: true", "redact: false")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email]")]
+    [InlineData("detect: [card, email], in: comment", "in: comment")]
+    [InlineData("detect: [card, email], in: comment", "in: comment, redact: true")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], field: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, crad], in: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [], in: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], in: comment, remove: true")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], in: comment, redact: true, constant: x")]
+    [InlineData("in: { tag: TEXT }", "in: { field: TEXT }")]
     [InlineData("token: token-key", "token: 'a b'")]
     [InlineData("token: token-key", "token: [token-key]")]
     [InlineData("token: { key: token-key, tweak: accounts }", "token: { tweak: accounts }")]
@@ -140,6 +149,8 @@ public class PolicySchemaTests
                     .Select(member => says.ValueKind == JsonValueKind.False ? $"additional {member.Name}" : says.ValueKind == JsonValueKind.True ? null : Fault(says, member.Value, $"{at}.{member.Name}")).FirstOrDefault(one => one is not null),
                 "items" => !isArray ? null : value.EnumerateArray().Select((item, i) => Fault(says, item, $"{at}[{i}]")).FirstOrDefault(one => one is not null),
                 "oneOf" => says.EnumerateArray().Count(one => Fault(one, value, at) is null) == 1 ? null : "oneOf",
+                "anyOf" => says.EnumerateArray().Any(one => Fault(one, value, at) is null) ? null : "anyOf",
+                "not" => Fault(says, value, at) is null ? "not" : null,
                 "allOf" => says.EnumerateArray().Select(one => Fault(one, value, at)).FirstOrDefault(one => one is not null),
                 "pattern" => !isText || Regex.IsMatch(value.GetString()!, says.GetString()!) ? null : "pattern",
                 "minLength" => !isText || value.GetString()!.Length >= says.GetInt32() ? null : "minLength",
