@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using PolicyStreams.Processor.Audit;
 using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Kafka;
 using PolicyStreams.Processor.Tasks;
@@ -38,7 +39,7 @@ internal static class TaskCost
         byte[] value = Payment(schema);
         byte[] key = "c-000123"u8.ToArray();
 
-        var judge = new Judge();
+        var judge = new Judge(key => Sha256Digest.Keyed(RecordPath.Native, key));
         var verdict = new Verdict();
         var output = new ByteBuffer();
         var decision = new ByteBuffer();

@@ -50,7 +50,7 @@ internal sealed class NativeSha256 : Sha256Digest
         LibCrypto.Final(ref state, destination);
     }
 
-    public override void Dispose()
+    protected override void Forget()
     {
         // What the pads left is as good as the key.
         _inner = default;

@@ -47,14 +47,25 @@ internal sealed class StreamClients(string id, ProcessorOptions options, Action<
         }
 
         using IAdminClient admin = new DependentAdminClientBuilder(assigned.Handle).Build();
-        ListOffsetsResult result = await admin.ListOffsetsAsync(
-            [new() { TopicPartition = state, OffsetSpec = OffsetSpec.Latest() }, new() { TopicPartition = held, OffsetSpec = OffsetSpec.Latest() }],
-            new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = QueryTimeout }).ConfigureAwait(false);
+        List<ListOffsetsResultInfo> ends;
+        try
+        {
+            ends = (await admin.ListOffsetsAsync(
+                [new() { TopicPartition = state, OffsetSpec = OffsetSpec.Latest() }, new() { TopicPartition = held, OffsetSpec = OffsetSpec.Latest() }],
+                new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = QueryTimeout }).ConfigureAwait(false)).ResultInfos;
+        }
+        catch (ListOffsetsException e)
+        {
+            // The client asks with the leader's epoch that it has cached and does not ask for a new one by itself: behind a broker that came back, every further question would be refused.
+            admin.GetMetadata(QueryTimeout);
+            ends = e.Result.ResultInfos;
+        }
+
         long stateEnd = -1, heldEnd = -1;
-        foreach (ListOffsetsResultInfo info in result.ResultInfos)
+        foreach (ListOffsetsResultInfo info in ends)
         {
             TopicPartitionOffsetError offset = info.TopicPartitionOffsetError;
-            if (offset.Error.IsError) { throw new KafkaException(offset.Error); }
+            if (offset.Error.IsError) { throw new KafkaException(new Error(offset.Error.Code, $"the end of {offset.TopicPartition} is not to be had: {offset.Error.Reason} ({offset.Error.Code})")); }
             if (offset.TopicPartition == state) { stateEnd = offset.Offset.Value; }
             else { heldEnd = offset.Offset.Value; }
         }

@@ -11,6 +11,9 @@ internal sealed partial class StreamThread : IGroupListener
     private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan TellAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>A transaction of ours that is open for so long should have been ended three times over: the broker forgot it, or it is not ours.</summary>
+    private static readonly TimeSpan HangsAfter = TimeSpan.FromSeconds(30);
     private const int ParsedAtATime = 2000;
 
     private readonly Dictionary<TopicPartition, TaskRestore> _restoring = [];
@@ -119,7 +122,7 @@ internal sealed partial class StreamThread : IGroupListener
         runner.Lookup = null;
         runner.ApprovalsAfter = 0;
         long now = _time.GetTimestamp();
-        runner.Restore = new TaskRestore(runner, runner.Task.Binding.Document.Topics, _restoreBudget) { StartedAt = now, ToldAt = now };
+        runner.Restore = new TaskRestore(runner, runner.Task.Binding.Document.Topics, _restoreBudget) { StartedAt = now, ToldAt = now, MovedAt = now };
         _health.Bad(runner.Component, "restoring");
     }
 
@@ -164,8 +167,28 @@ internal sealed partial class StreamThread : IGroupListener
         runner.Gauges.RestoreLeft = restore.Left;
         if (_time.GetElapsedTime(restore.ToldAt) < TellAfter) { return; }
         restore.ToldAt = _time.GetTimestamp();
+        if (restore.Left != restore.LeftLast) { (restore.LeftLast, restore.MovedAt) = (restore.Left, restore.ToldAt); }
         StreamLog.Restoring(_logger, runner.ToString(), restore.RecordsRead, restore.Left, (long)_time.GetElapsedTime(restore.StartedAt).TotalMilliseconds);
+        if (restore.OpenFrom is { } open && _time.GetElapsedTime(restore.MovedAt) >= HangsAfter)
+        {
+            TellHanging(runner, open);
+            return;
+        }
+
         _health.Bad(runner.Component, string.Create(CultureInfo.InvariantCulture, $"restoring: {restore.Left} offsets of {restore.State.Topic} and {restore.Held.Topic} to go"));
+    }
+
+    /// <summary>Only the broker or an operator can end such a transaction; to go on without what is behind it would be to guess.</summary>
+    private void TellHanging(TaskRunner runner, TopicPartitionOffset open)
+    {
+        string why = string.Create(
+            CultureInfo.InvariantCulture,
+            $"a transaction on {open.Topic}-{open.Partition.Value} that begins at offset {open.Offset.Value} does not end: Kafka has lost its end, or it is another writer's. Nobody can read past it until it is aborted: "
+            + $"`kafka-transactions.sh --bootstrap-server BROKER abort --topic {open.Topic} --partition {open.Partition.Value} --start-offset {open.Offset.Value}`; "
+            + $"`kafka-transactions.sh --bootstrap-server BROKER find-hanging --broker-id ID` shows whether others hang too");
+        if (!_health.Bad(runner.Component, why)) { return; }
+        _metrics.AddEvent("alarms");
+        StreamLog.TaskWaits(_logger, runner.ToString(), why);
     }
 
     private void Advance(TaskRunner runner, TaskRestore restore)
@@ -287,8 +310,9 @@ internal sealed partial class StreamThread : IGroupListener
         if (result.IsPartitionEOF)
         {
             // It fires at the last stable offset, so it proves nothing unless that has passed the end.
-            if (state) { restore.StateRead |= result.Offset.Value >= restore.StateEnd; }
-            else { restore.HeldRead |= result.Offset.Value >= restore.HeldEnd; }
+            long stable = result.Offset.Value;
+            if (state) { (restore.StateStable, restore.StateRead) = (stable, restore.StateRead || stable >= restore.StateEnd); }
+            else { (restore.HeldStable, restore.HeldRead) = (stable, restore.HeldRead || stable >= restore.HeldEnd); }
             return;
         }
 

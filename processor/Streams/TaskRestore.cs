@@ -91,6 +91,22 @@ internal sealed class TaskRestore
 
     public long RecordsRead { get; private set; }
 
+    /// <summary>What was left when it last became less, and when that was.</summary>
+    public long LeftLast { get; set; }
+
+    public long MovedAt { get; set; }
+
+    /// <summary>Where a topic's last end-of-partition was: short of its end, that is the first record of an open transaction; -1 where there was none.</summary>
+    public long StateStable { get; set; } = -1;
+
+    public long HeldStable { get; set; } = -1;
+
+    /// <summary>The first record of an open transaction that is in the way, as far as that is known.</summary>
+    public TopicPartitionOffset? OpenFrom =>
+        !StateRead && StateStable >= 0 && StateStable < StateEnd ? new TopicPartitionOffset(State, StateStable)
+        : !HeldRead && HeldStable >= 0 && HeldStable < HeldEnd ? new TopicPartitionOffset(Held, HeldStable)
+        : null;
+
     public Task<(long State, long Held)>? Ends { get; set; }
 
     public TaskHead? Head => _head ??= _headValue is null ? null : TaskHead.TryParse(_headValue, out _);

@@ -24,6 +24,7 @@ internal sealed class TaskContext : IDisposable
         Writer = writer;
         Digests = new RecordDigests(keys.AuditKey.Span, recordPath);
         RecordPath = recordPath;
+        Judge = new Judge(key => Sha256Digest.Keyed(recordPath, key));
         HoldHmac = keys.HoldKey.IsEmpty ? null : new HoldHmac(keys.HoldKey.Span);
         Approvals = keys.Approvals;
     }
@@ -49,7 +50,7 @@ internal sealed class TaskContext : IDisposable
     /// <summary>Shares what many holds have in common.</summary>
     public HoldPool Pool { get; } = new();
 
-    public Judge Judge { get; } = new();
+    public Judge Judge { get; }
 
     public Verdict Verdict { get; } = new();
 

@@ -10,9 +10,10 @@ internal sealed class BindingScratch
     private readonly Dictionary<(string Cause, bool Held), FiredSet> _causes = [];
     private readonly ulong[] _bits;
 
-    public BindingScratch(CompiledBinding binding)
+    public BindingScratch(CompiledBinding binding, KeyedHashFactory hashes)
     {
         _binding = binding;
+        Texts = new TextMasker(hashes);
         RuleCount = binding.Rules.Length;
         int words = (RuleCount + 4 + 63) / 64;
         _bits = new ulong[words];
@@ -27,7 +28,7 @@ internal sealed class BindingScratch
     /// <summary>The writer of the last record that named its schema by id, where it was admitted.</summary>
     public Writer? LastWriter { get; set; }
 
-    public TextMasker Texts { get; } = new();
+    public TextMasker Texts { get; }
 
     public MaskEntries Entries { get; } = new();
 

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using PolicyStreams.Rules.Cel;
 using PolicyStreams.Rules.Decisions;
+using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
@@ -16,8 +17,12 @@ public sealed partial class Judge
     private readonly CaptureFrame _frame = new();
     private readonly CaptureFrame _keyFrame = new();
     private readonly ByteBuffer _masked = new(256);
+    private readonly KeyedHashFactory _hashes;
     private CompiledBinding? _lastBinding;
     private BindingScratch _lastScratch = null!;
+
+    /// <param name="hashes">What masks hash with; default .NET's.</param>
+    public Judge(KeyedHashFactory? hashes = null) => _hashes = hashes ?? KeyedHash.OfNet;
 
     /// <summary>Counts which way conditions went, for policy tests; null on the record path.</summary>
     internal ConditionCoverage? Coverage { get; set; }
@@ -91,7 +96,7 @@ public sealed partial class Judge
         if (ReferenceEquals(binding, _lastBinding)) { return _lastScratch; }
         if (!_scratches.TryGetValue(binding, out BindingScratch? scratch))
         {
-            scratch = new BindingScratch(binding);
+            scratch = new BindingScratch(binding, _hashes);
             _scratches.Add(binding, scratch);
         }
 

@@ -18,14 +18,14 @@ internal sealed class Encryption : IDisposable
     private const int TagBytes = 16;
     private readonly byte[] _head;
     private readonly AesGcm _aes;
-    private readonly IncrementalHash _nonce;
+    private readonly KeyedHash _nonce;
     private readonly ByteBuffer _scratch = new(256);
 
-    public Encryption(string keyId, ReadOnlySpan<byte> key)
+    public Encryption(string keyId, ReadOnlySpan<byte> key, KeyedHashFactory hashes)
     {
         _head = Encoding.UTF8.GetBytes($"psenc1:{keyId}:");
         _aes = new AesGcm(CipherKey(key), TagBytes);
-        _nonce = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, HMACSHA256.HashData(key, "policystreams encrypt nonce v1"u8));
+        _nonce = hashes(HMACSHA256.HashData(key, "policystreams encrypt nonce v1"u8));
     }
 
     public void Dispose()
@@ -44,9 +44,8 @@ internal sealed class Encryption : IDisposable
         _scratch.Append(number);
         Part(place.Path);
         _scratch.Append(text);
-        _nonce.AppendData(_scratch.Written);
-        Span<byte> digest = stackalloc byte[32];
-        _nonce.GetHashAndReset(digest);
+        Span<byte> digest = stackalloc byte[KeyedHash.Bytes];
+        _nonce.Compute(_scratch.Written, digest);
 
         _scratch.Clear(zero: true);
         Span<byte> sealedBytes = _scratch.GetSpan(NonceBytes + text.Length + TagBytes)[..(NonceBytes + text.Length + TagBytes)];

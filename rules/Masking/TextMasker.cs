@@ -1,7 +1,6 @@
 using System.Buffers.Text;
-using System.Security.Cryptography;
-using PolicyStreams.Rules.Detection;
 using System.Text;
+using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules.Masking;
@@ -16,14 +15,14 @@ internal ref struct MaskPlace
 }
 
 /// <summary>Applies masks to texts. Keeps hash states, so it is not thread-safe; one a stream thread and binding.</summary>
-internal sealed class TextMasker
+internal sealed class TextMasker(KeyedHashFactory hashes)
 {
     public const int HmacBytes = 16;
 
-    private readonly Dictionary<string, IncrementalHash> _hmacs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, KeyedHash> _hmacs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Encryption> _encryptions = new(StringComparer.Ordinal);
     private readonly Dictionary<(string, string), TokenMask> _tokens = [];
-    private (CompiledMask? Mask, IncrementalHash? Hash) _lastHmac;
+    private (CompiledMask? Mask, KeyedHash? Hash) _lastHmac;
 
     /// <summary>Appends the masked text.</summary>
     /// <param name="text">Valid UTF-8.</param>
@@ -114,14 +113,12 @@ internal sealed class TextMasker
     {
         if (!ReferenceEquals(_lastHmac.Mask, mask))
         {
-            if (!_hmacs.TryGetValue(mask.KeyId, out IncrementalHash? made)) { _hmacs[mask.KeyId] = made = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, mask.Key.Span); }
+            if (!_hmacs.TryGetValue(mask.KeyId, out KeyedHash? made)) { _hmacs[mask.KeyId] = made = hashes(mask.Key.Span); }
             _lastHmac = (mask, made);
         }
 
-        IncrementalHash hash = _lastHmac.Hash!;
-        hash.AppendData(text);
-        Span<byte> digest = stackalloc byte[32];
-        hash.GetHashAndReset(digest);
+        Span<byte> digest = stackalloc byte[KeyedHash.Bytes];
+        _lastHmac.Hash!.Compute(text, digest);
         Span<byte> hex = output.GetSpan(2 * HmacBytes);
         Convert.TryToHexStringLower(digest[..HmacBytes], hex, out int written);
         output.Advance(written);
@@ -129,7 +126,7 @@ internal sealed class TextMasker
 
     private Encryption Encrypter(CompiledMask mask)
     {
-        if (!_encryptions.TryGetValue(mask.KeyId, out Encryption? found)) { _encryptions[mask.KeyId] = found = new Encryption(mask.KeyId, mask.Key.Span); }
+        if (!_encryptions.TryGetValue(mask.KeyId, out Encryption? found)) { _encryptions[mask.KeyId] = found = new Encryption(mask.KeyId, mask.Key.Span, hashes); }
         return found;
     }
 

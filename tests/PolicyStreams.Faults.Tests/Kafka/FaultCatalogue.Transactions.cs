@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using Confluent.Kafka;
 using PolicyStreams.Faults.Tests.Lab;
 using PolicyStreams.Integration.Tests.Support;
 
@@ -15,6 +17,7 @@ internal static partial class FaultCatalogue
         new("step-request-lost", "requests of a transaction's other steps never arrive", false, run => LoseAsync(run, FrameFate.RequestLost, TimeSpan.Zero, 60, s_steps)),
         new("step-response-lost", "their answers never arrive", false, run => LoseAsync(run, FrameFate.ResponseLost, TimeSpan.Zero, 60, s_steps)),
         new("network-cut", "no connection to the broker for 30 s", false, NetworkCutAsync),
+        new("hanging-transaction", "a transaction on state or held that nobody ends, aborted with the command that the processor names", false, HangingTransactionAsync),
         new("transaction-timeout", "SIGSTOP past the transaction's timeout within the session, then SIGCONT", false, TransactionTimeoutAsync),
     ];
 
@@ -64,6 +67,44 @@ internal static partial class FaultCatalogue
             lab.Cluster.Proxy!.Cut();
             await Task.Delay(TimeSpan.FromSeconds(30));
             lab.Cluster.Proxy.Mend();
+            run.Recovered(await lab.Watch.RecoveredAsync(FaultLab.Now, FaultLab.Deadline, () => lab.Said, 0, 1, 2, 3));
+        }
+
+        await lab.DrainAsync();
+        await lab.VerifyAsync(run);
+    }
+
+    private static async Task HangingTransactionAsync(FaultRun run)
+    {
+        await using FaultLab lab = await FaultLab.OpenAsync();
+        await lab.FeedAsync(200);
+        ProcessorProcess processor = lab.Start("a", threads: 2);
+        await lab.RunningAsync();
+        run.RecoveryIs = "from the abort until every partition commits";
+        for (int times = run.Times(4, 1); run.Injected < times; run.Injected++)
+        {
+            // Another writer's, that lasts as long as the broker lets it: to whoever reads it is the same as one whose end the broker has lost.
+            string topic = run.Injected % 2 == 0 ? lab.Payments.State : lab.Payments.Held;
+            int partition = run.Random.Next(FaultLab.Partitions);
+            using IProducer<byte[], byte[]> other = new ProducerBuilder<byte[], byte[]>(
+                new ProducerConfig { BootstrapServers = lab.Cluster.Bootstrap, TransactionalId = $"other-{run.Injected}", TransactionTimeoutMs = 900_000 }).SetLogHandler((_, _) => { }).Build();
+            other.InitTransactions(TimeSpan.FromSeconds(20));
+            other.BeginTransaction();
+            await other.ProduceAsync(new TopicPartition(topic, partition), new Message<byte[], byte[]> { Key = "other"u8.ToArray(), Value = "other"u8.ToArray() });
+            await processor.KillAsync();
+            await lab.ForgetAsync(processor);
+            processor = lab.Start("a", threads: 2);
+            string[] abort = [];
+            await Eventually.TrueAsync(
+                () =>
+                {
+                    Match command = Regex.Match(processor.Said, $"abort (--topic {Regex.Escape(topic)} --partition {partition} --start-offset [0-9]+)`");
+                    abort = command.Success ? command.Groups[1].Value.Split(' ') : [];
+                    return command.Success;
+                },
+                FaultLab.Deadline,
+                () => $"it never named the transaction on {topic}-{partition}\n{lab.Said}");
+            (await lab.Cluster.ToolAsync("transactions", ["abort", .. abort])).Succeeded();
             run.Recovered(await lab.Watch.RecoveredAsync(FaultLab.Now, FaultLab.Deadline, () => lab.Said, 0, 1, 2, 3));
         }
 

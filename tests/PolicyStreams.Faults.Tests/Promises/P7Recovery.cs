@@ -13,7 +13,6 @@ public sealed class P7Recovery
     [Fact]
     public async Task Kill_RestartedInItsSlot_CommitsWithinFiveSeconds()
     {
-        WholeRun.Require();
         await using FaultLab lab = await FaultLab.OpenAsync();
         await lab.FeedAsync(200);
         ProcessorProcess processor = lab.Start("p7", threads: 2);

@@ -2,6 +2,9 @@ using System.Security.Cryptography;
 using PolicyStreams.Processor.Audit;
 using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Native;
+using PolicyStreams.Processor.Tests.Topology;
+using PolicyStreams.Rules;
+using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Processor.Tests.Audit;
 
@@ -58,5 +61,39 @@ public sealed class Sha256DigestTests
         using Sha256Digest digest = Sha256Digest.Plain(RecordPath.Native);
 
         Assert.Throws<ArgumentException>(() => digest.Compute([1], new byte[31]));
+    }
+
+    [Fact]
+    public void Masks_OnTheHostsHash_AreTheSame()
+    {
+        CompiledBinding binding = Payments.Policy("""
+              - { id: card, mask: { tag: PAN, encrypt: customer-key } }
+              - { id: email, mask: { field: email, hmac: customer-key } }
+            """).Bindings["payments"];
+        int made = 0;
+        var judges = new[]
+        {
+            new Judge(),
+            new Judge(key =>
+            {
+                made++;
+                return Sha256Digest.Keyed(RecordPath.Native, key);
+            }),
+        };
+        string[] masked = [.. judges.Select(judge =>
+        {
+            var output = new ByteBuffer();
+            for (int i = 0; i < 20; i++)
+            {
+                var verdict = new Verdict();
+                judge.Decide(binding, new RecordInput { Topic = Payments.Ingress, Offset = i, Value = Payments.Value(email: new string('e', 5 * i) + "@x"), HasValue = true, Headers = RecordHeaders.Empty, Principal = Principal.None }, output, verdict);
+                Assert.Equal(Outcome.Allow, verdict.Outcome);
+            }
+
+            return Convert.ToHexString(output.Written);
+        })];
+
+        Assert.Equal(masked[0], masked[1]);
+        Assert.Equal(2, made);
     }
 }

@@ -187,6 +187,34 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Single(_cluster.Read("governed.orders"));
     }
 
+    [Theory]
+    [InlineData("state.orders")]
+    [InlineData("held.orders")]
+    public void Restore_BehindATransactionThatDoesNotEnd_SaysWhichAndHowToEndIt(string topic)
+    {
+        Start(0);
+        _cluster.Append(Raw, 0, "k", """{"amount":5000}""");
+        Turn(5);
+        ScriptedRecord open = _cluster.Log(topic)[^1];
+        open.IsPending = true;
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        Turn(10, next);
+        for (int i = 0; i < 40 && !_health.Reasons["task raw.orders-0"].Contains("does not end", StringComparison.Ordinal); i++)
+        {
+            Assert.True(i < 36, _health.Reasons["task raw.orders-0"]);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            Turn(1, next);
+        }
+
+        Assert.Contains($"abort --topic {topic} --partition 0 --start-offset {open.Offset}`", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+        Assert.Contains("policystreams_runtime_events_total{event=\"alarms\"} 1", _metrics.Write(), StringComparison.Ordinal);
+
+        open.IsPending = false;
+        Turn(10, next);
+        Assert.DoesNotContain("task raw.orders-0", _health.Reasons.Keys);
+    }
+
     [Fact]
     public void Restore_WhileItGoesOn_PartitionsArePausedAndPollingGoesOn()
     {
