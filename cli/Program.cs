@@ -10,6 +10,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     LintCommand.Create(),
     TestCommand.Create(),
     DecideCommand.Create(),
+    CostCommand.Create(),
     DecryptCommand.Create(),
     DetokenizeCommand.Create(),
     FmtCommand.Create(),

@@ -64,6 +64,7 @@ public static class DiagnosticCodes
     public const string RouteNeverUsed = "PS0408";
     public const string NoRules = "PS0409";
     public const string RuleWithoutBinding = "PS0410";
+    public const string CostAboveLimit = "PS0451";
 
     public const string NoTests = "PS0501";
     public const string UnknownPolicy = "PS0502";
@@ -129,6 +130,7 @@ public static class DiagnosticCodes
         new(RouteNeverUsed, "a topic in `topics.routes` that no rule routes to"),
         new(NoRules, "a policy without rules"),
         new(RuleWithoutBinding, "a rule that applies to no binding"),
+        new(CostAboveLimit, "rules that may cost more for one record than `limits: { cost }` allows"),
         new(NoTests, "a test file without a test"),
         new(UnknownPolicy, "a test names a policy or binding that is not there"),
         new(BadGiven, "a test's record cannot be made"),

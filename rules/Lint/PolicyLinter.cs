@@ -38,7 +38,8 @@ public static class PolicyLinter
 
             // A binding without its schema keeps no other from being checked; of rules that are then checked nowhere at least the syntax is.
             string[] typed = [.. policy.Bindings.Select(binding => binding.Name).Where(subjects.ContainsKey)];
-            CompiledPolicy.Compile(policy.Only(typed), subjects, keys ?? Stand(policy), said);
+            CompiledPolicy? compiled = CompiledPolicy.Compile(policy.Only(typed), subjects, keys ?? Stand(policy), said);
+            if (compiled is not null) { said.AddRange(CostLint.Check(policy, compiled)); }
             CheckSyntax(policy, [.. policy.Rules.Where(rule => !typed.Any(rule.AppliesTo))], all);
             all.AddRange(said);
         }

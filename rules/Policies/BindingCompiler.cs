@@ -31,7 +31,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         RecordSchema? keySchema = keySchemas?.Checked;
         CheckRecordName(subject, binding.RecordName);
         if (keySchemas is not null) { CheckRecordName(keySchemas, binding.KeyRecord); }
-        var compiler = new ConditionCompiler(type, KeyType(keySchema), root);
+        var compiler = new ConditionCompiler(type, KeyType(keySchema), root) { RecordBytesMax = policy.RecordBytesMax, HeadersMax = policy.HeadersMax, Avro = binding.Format == SchemaFormat.Avro };
         _tags = Tags(subject);
         _keyTags = keySchemas is null ? [] : Tags(keySchemas);
 

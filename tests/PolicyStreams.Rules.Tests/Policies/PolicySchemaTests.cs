@@ -44,6 +44,7 @@ public class PolicySchemaTests
     [InlineData("partitions: 6", "partitions: 0")]
     [InlineData("partitions: 6", "partitions: many")]
     [InlineData("record_bytes: 65536", "record_bytes: 0")]
+    [InlineData("cost: 5000000", "cost: 0")]
     [InlineData("on_error: { hold: { approvers: [ops, risk], expires: 1h } }", "on_error: { hold: { expires: 1h } }")]
     [InlineData("on_error: { hold: { approvers: [ops, risk], expires: 1h } }", "on_error: allow")]
     [InlineData("quorum: 2, expires: 4h", "quorum: 17, expires: 4h")]
