@@ -120,7 +120,7 @@ internal static class Copier
 
         double seconds = Stopwatch.GetElapsedTime(firstAt, lastAt).TotalSeconds;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{{\"command\":\"floor\",\"decisions\":{(decisions ? "true" : "false")},\"records\":{records},\"seconds\":{seconds:0.000},\"records_per_s\":{records / seconds:0},\"cpu_drain_s\":{(lastCpu - firstCpu).TotalSeconds:0.000},\"cpu_us_per_record\":{(lastCpu - firstCpu).TotalMicroseconds / records:0.00},\"commits\":{commits},\"peak_rss_mb\":{self.PeakWorkingSet64 / 1048576.0:0.0}}}"));
+            $"{{\"command\":\"floor\",\"decisions\":{(decisions ? "true" : "false")},\"records\":{records},\"seconds\":{seconds:0.000},\"records_per_s\":{records / seconds:0},\"cpu_s\":{lastCpu.TotalSeconds:0.000},\"cpu_drain_s\":{(lastCpu - firstCpu).TotalSeconds:0.000},\"cpu_us_per_record\":{(lastCpu - firstCpu).TotalMicroseconds / records:0.00},\"commits\":{commits},\"peak_rss_mb\":{self.PeakWorkingSet64 / 1048576.0:0.0}}}"));
         return 0;
     }
 

@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+"""The reference job side by side: PolicyStreams, what it is held against, and its floors, in alternation on one broker.
+
+    compare.py drain   [--records 1000000] [--rounds 5] [--format avro|json] [--only NAME,...] [--no-verify] [--any]
+    compare.py latency [--rounds 3] [--rate 5000] [--seconds 30] [--format avro|json] [--only NAME,...] [--any]
+    compare.py list
+
+Every drain has a group and outputs of its own, and all but the floors' are verified by a program that shares no code with ours. A run counts only where other processes used less than 5 % of the machine from its
+start to its end; else it is made again, and the table says how many were thrown away. --any counts all of them: to try the program, not to measure. Medians, with the least and the most in brackets.
+The environment is that of run.sh (see README.md). Results: artifacts/bench/reference-drain.json and .md, reference-latency likewise.
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
+import lab  # noqa: E402
+
+PEERS = pathlib.Path(lab.need("POLICYSTREAMS_PEERS", "the folder with java/peer, payment.avsc, and policy/"))
+PEER = PEERS / "java" / "peer"
+OUTPUTS = [f"{kind}.payments" for kind in ("governed", "held", "rejected", "state", "approvals")] + ["decisions"]
+KEYS = {"REFERENCE_KEY": "reference-key-0123456789-0123456789", "REFERENCE_AUDIT_KEY": "reference-audit-key-0123456789-0123"}
+VERIFY_OURS = [
+    "--skip-events", "checkpoint,policy,approval,reheld,released,refused,expired", "--reason-header", "none", "--tag-header", "none", "--email-mask-regex", "[0-9a-f]{32}",
+    "--before-field", "none", "--after-field", "none", "--rule-map", ",".join(f"{n}=r{n}" for n in range(2, 17)),
+]
+FOREIGN_MAX = 0.05
+
+
+def timed_drain(services, program, group):
+    """A drain as the group's committed offsets show it."""
+    clock = subprocess.run(
+        [PEER, "drain-time", "--bootstrap", services.bootstrap, "--group", group, "--cpu-pid", str(program.pid), "--timeout-seconds", "900"], capture_output=True, text=True, check=False)
+    program.stop()
+    if clock.returncode != 0:
+        sys.exit(f"{group} did not drain: {clock.stdout[-500:]} {clock.stderr[-500:]}\n{program.log.read_text(errors='replace')[-3000:]}")
+    return lab.last_json(clock.stdout)
+
+
+class Ours:
+    """`policystreams run` with some options."""
+
+    verified = VERIFY_OURS
+    measure = staticmethod(timed_drain)
+
+    def __init__(self, name, title, *options, audit=True, stamp=False):
+        self.name, self.title, self._options, self._audit, self._stamp = name, title, options, audit, stamp
+
+    def prepare(self, services, folder, form):
+        policies = folder / "policies"
+        policies.mkdir()
+        text = (PEERS / "policy" / ("payments.policy.yaml" if form == "avro" else "payments-json.policy.yaml")).read_text(encoding="utf-8")
+        if self._stamp:
+            assert "stamp: none" in text, "the policy does not say stamp: none"
+            text = text.replace("stamp: none", "stamp: decision")
+        (policies / "payments.policy.yaml").write_text(text, encoding="utf-8")
+        lab.run(lab.command(), "topics", "apply", "--bootstrap", services.bootstrap, "--policies", policies)
+
+    def start(self, services, folder, group, form):
+        audit = ["--key", "audit=env:REFERENCE_AUDIT_KEY", "--audit-key", "audit"] if self._audit else []
+        return lab.Program(
+            [lab.command(), "run", "--bootstrap", services.bootstrap, "--registry", services.registry, "--policies", folder / "policies", "--group", group, "--instance", "bench",
+             "--state-dir", folder / "state", "--key", "customer-key=env:REFERENCE_KEY", *audit, *self._options],
+            folder / "program.log", KEYS)
+
+
+class Peer:
+    """One of the peers' Java programs."""
+
+    verified = ["--hmac-key", "customer-key"]
+    measure = staticmethod(timed_drain)
+
+    def __init__(self, name, title, *words):
+        self.name, self.title, self._words = name, title, words
+
+    def prepare(self, services, folder, form):
+        lab.run(PEER, "topics", "--bootstrap", services.bootstrap, "--create")
+
+    def start(self, services, folder, group, form):
+        state = ["--state", folder / "state"] if self._words[0] == "streams" else []
+        return lab.Program([PEER, *self._words, *state, "--bootstrap", services.bootstrap, "--format", form, "--group", group, "--idle-exit-ms", "90000"], folder / "program.log")
+
+
+class Floor:
+    """A program that copies and decides nothing; it ends when nothing comes any more, and says itself how long it took."""
+
+    verified = None
+
+    def __init__(self, name, title, *words):
+        self.name, self.title, self._words = name, title, words
+
+    def prepare(self, services, folder, form):
+        lab.run(PEER, "topics", "--bootstrap", services.bootstrap, "--create")
+
+    def start(self, services, folder, group, form):
+        return lab.Program([*self._words, "--bootstrap", services.bootstrap, "--group", group], folder / "program.log")
+
+    @staticmethod
+    def measure(services, program, group):
+        if program.wait(900) != 0:
+            sys.exit(f"{group}: {program.log.read_text(errors='replace')[-3000:]}")
+        return lab.last_json(program.log.read_text())
+
+
+BENCH = ["dotnet", lab.ROOT / "bench/bin/Release/net10.0/PolicyStreams.Bench.dll"]
+DRAIN = [
+    Ours("policystreams-1", "PolicyStreams, 1 thread", "--threads", "1"),
+    Ours("policystreams-2", "PolicyStreams, 2 threads", "--threads", "2"),
+    Peer("streams-1", "Kafka Streams, 1 thread", "streams", "--threads", "1"),
+    Peer("streams-2", "Kafka Streams, 2 threads", "streams", "--threads", "2"),
+    Peer("plain-1", "plain Java loop, 1 thread", "plain", "--threads", "1"),
+    Floor("copier-decisions", "C copier with decisions", PEERS / "c/copier", "--decisions"),
+    Floor("own-copier-decisions", "our clients, copying with decisions", *BENCH, "copier", "--decisions"),
+    Ours("policystreams-stamp", "PolicyStreams, 1 thread, with the stamp", "--threads", "1", stamp=True),
+    Ours("policystreams-lean", "PolicyStreams, 1 thread, without audit key", "--threads", "1", audit=False),
+    Ours("policystreams-managed", "PolicyStreams, 1 thread, managed record path", "--threads", "1", "--record-path", "managed"),
+    Floor("copier", "C copier, bytes only", PEERS / "c/copier"),
+    Floor("own-copier", "our clients, copying bytes only", *BENCH, "copier"),
+]
+LATENCY = [
+    Ours("policystreams-100ms", "PolicyStreams, 100 ms", "--threads", "1"),
+    Ours("policystreams-10ms", "PolicyStreams, 10 ms", "--threads", "1", "--commit-interval", "10ms"),
+    Peer("streams-100ms", "Kafka Streams, 100 ms", "streams", "--threads", "1"),
+    Peer("streams-10ms", "Kafka Streams, 10 ms", "streams", "--threads", "1", "--commit-ms", "10"),
+    Peer("plain-100ms", "plain Java loop, 100 ms", "plain", "--threads", "1"),
+]
+
+
+def fresh(services, contestant, work, number, form):
+    services.delete(*OUTPUTS)
+    folder = work / f"{number}-{contestant.name}"
+    folder.mkdir()
+    contestant.prepare(services, folder, form)
+    return folder
+
+
+def drain_once(services, contestant, work, number, options, expected):
+    folder = fresh(services, contestant, work, number, options.format)
+    quiet = options.any or lab.await_quiet([services.broker])
+    group = f"{contestant.name}-{number}"
+    watch = lab.Watch(services.broker)
+    program = contestant.start(services, folder, group, options.format)
+    result = contestant.measure(services, program, group)
+    foreign = watch.foreign()
+    result.update(foreign=round(foreign, 4), valid=options.any or (quiet and foreign <= FOREIGN_MAX), verified=None)
+    if expected and contestant.verified is not None:
+        check = subprocess.run(
+            [PEER, "verify", "--bootstrap", services.bootstrap, "--expected", expected, "--format", options.format, *contestant.verified], capture_output=True, text=True, check=False)
+        result["verified"] = check.returncode == 0
+        if check.returncode != 0:
+            sys.exit(f"{contestant.name}: the verifier says\n{check.stdout[-3000:]}{check.stderr[-1000:]}")
+    return result
+
+
+def latency_once(services, contestant, work, number, options):
+    services.delete("raw.payments")
+    services.create("raw.payments", 4, message_timestamp_type="LogAppendTime")
+    folder = fresh(services, contestant, work, number, options.format)
+    quiet = options.any or lab.await_quiet([services.broker])
+    watch = lab.Watch(services.broker)
+    program = contestant.start(services, folder, f"{contestant.name}-{number}", options.format)
+    measured = subprocess.run(
+        [PEER, "latency", "--bootstrap", services.bootstrap, "--format", options.format, "--rate", str(options.rate), "--seconds", str(options.seconds), "--warmup-seconds", "10"],
+        capture_output=True, text=True, check=False)
+    cpu = lab.cpu_of(program.pid)
+    program.stop()
+    foreign = watch.foreign()
+    if measured.returncode != 0:
+        sys.exit(f"{contestant.name}: latency was not measured: {measured.stdout[-1000:]} {measured.stderr[-1000:]}\n{program.log.read_text(errors='replace')[-3000:]}")
+    return {**lab.last_json(measured.stdout), "cpu_s": cpu, "foreign": round(foreign, 4), "valid": options.any or (quiet and foreign <= FOREIGN_MAX)}
+
+
+def rounds(contestants, options, once):
+    """Runs them in alternation until each has its rounds, or has had twice as many tries."""
+    runs = {contestant.name: [] for contestant in contestants}
+    number = 0
+
+    def lacks(contestant):
+        done = runs[contestant.name]
+        return sum(run["valid"] for run in done) < options.rounds and len(done) < 2 * options.rounds
+
+    while any(lacks(contestant) for contestant in contestants):
+        for contestant in [contestant for contestant in contestants if lacks(contestant)]:
+            number += 1
+            result = once(contestant, number)
+            runs[contestant.name].append(result)
+            lab.say(f"{contestant.name}: {'' if result['valid'] else 'DISTURBED '}{ {name: result[name] for name in ('records_per_s', 'cpu_s', 'peak_rss_mb', 'p50_ms', 'p99_ms', 'foreign') if name in result} }")
+        contestants = contestants[1:] + contestants[:1]
+    return runs
+
+
+def figure(runs, of, form="{:,.0f}"):
+    values = [of(run) for run in runs if run["valid"]]
+    if not values:
+        return "-"
+    return f"{form.format(lab.median(values))} ({form.format(min(values))} to {form.format(max(values))})"
+
+
+def chosen(contestants, only):
+    if not only:
+        return contestants
+    names = only.split(",")
+    unknown = set(names) - {contestant.name for contestant in contestants}
+    if unknown:
+        sys.exit(f"no {', '.join(sorted(unknown))}: compare.py list")
+    return [contestant for contestant in contestants if contestant.name in names]
+
+
+def drain(options):
+    contestants = chosen(DRAIN, options.only)
+    with lab.Services() as services:
+        work = services.folder / "runs"
+        work.mkdir()
+        if services.register("raw.payments-value", PEERS / "payment.avsc") != 1:
+            sys.exit("the schema did not get id 1")
+        services.create("raw.payments", 4, message_timestamp_type="LogAppendTime")
+        lab.say(f"loading {options.records} records")
+        expected = work / "expected.tsv"
+        lab.run(PEER, "load", "--bootstrap", services.bootstrap, "--count", options.records, "--format", options.format, "--seed", "1", "--no-create", "--out", expected)
+        runs = rounds(contestants, options, lambda contestant, number: drain_once(services, contestant, work, number, options, None if options.no_verify else expected))
+    rows = []
+    base = [run for run in runs.get("streams-1", []) if run["valid"]]
+    for contestant in sorted(contestants, key=DRAIN.index):
+        done = runs[contestant.name]
+        good = [run for run in done if run["valid"]]
+        ratio = "-"
+        if base and good:
+            speed = lab.median([run["records_per_s"] for run in good]) / lab.median([run["records_per_s"] for run in base])
+            cpu = lab.median([run["cpu_s"] for run in good]) / lab.median([run["cpu_s"] for run in base])
+            ratio = f"{speed:.2f} / {cpu:.2f}"
+        verified = "-" if contestant.verified is None or options.no_verify else "ok"
+        rows.append([
+            contestant.title, figure(good, lambda run: run["records_per_s"]), figure(good, lambda run: 1e6 * run["cpu_s"] / options.records, "{:.1f}"), figure(good, lambda run: run["peak_rss_mb"]),
+            ratio, verified, f"{len(good)} ({len(done) - len(good)})"])
+    text = lab.table([f"{options.records:,} records, {options.format}", "records/s", "CPU µs a record", "peak RSS MiB", "records/s and CPU to Kafka Streams", "verified", "rounds (thrown away)"], rows)
+    lab.keep("reference-drain", {"machine": lab.machine(), "records": options.records, "format": options.format, "runs": runs}, text)
+
+
+def latency(options):
+    contestants = chosen(LATENCY, options.only)
+    with lab.Services() as services:
+        work = services.folder / "runs"
+        work.mkdir()
+        if services.register("raw.payments-value", PEERS / "payment.avsc") != 1:
+            sys.exit("the schema did not get id 1")
+        runs = rounds(contestants, options, lambda contestant, number: latency_once(services, contestant, work, number, options))
+    rows = [
+        [contestant.title, *(figure(runs[contestant.name], lambda run, name=name: run[name], "{:.0f}") for name in ("p50_ms", "p99_ms", "p999_ms")), sum(run["valid"] for run in runs[contestant.name])]
+        for contestant in sorted(contestants, key=LATENCY.index)]
+    text = lab.table([f"commit interval; {options.rate:,} records/s for {options.seconds} s", "p50 ms", "p99 ms", "p99.9 ms", "rounds"], rows)
+    lab.keep("reference-latency", {"machine": lab.machine(), "rate": options.rate, "seconds": options.seconds, "runs": runs}, text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["drain", "latency", "list"])
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--format", choices=["avro", "json"], default="avro")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--rate", type=int, default=5000)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--no-verify", action="store_true")
+    parser.add_argument("--any", action="store_true")
+    options = parser.parse_args()
+    if options.what == "list":
+        for contestant in [*DRAIN, *LATENCY]:
+            print(f"{contestant.name:24} {contestant.title}")
+        return
+    started = time.monotonic()
+    {"drain": drain, "latency": latency}[options.what](options)
+    lab.say(f"took {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
