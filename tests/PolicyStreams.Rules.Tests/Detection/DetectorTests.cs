@@ -252,9 +252,9 @@ public class DetectorTests
     [InlineData("tel ")]
     public void Find_LongTexts_TakesLinearTime(string piece)
     {
-        // The best of some: other tests run meanwhile, and code is not yet what it will be.
+        // The best of some, and a wide margin: other tests run meanwhile. What grows with the square takes minutes here.
         double small = Best(Text(1 << 14)), large = Best(Text(1 << 20));
-        Assert.True(large < 500 || large < small * 64 * 8, $"{small:0.00} ms and {large:0.00} ms");
+        Assert.True(large < 5_000 || large < small * 64 * 8, $"{small:0.00} ms and {large:0.00} ms");
 
         byte[] Text(int length) => Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(piece, length / piece.Length)));
 
