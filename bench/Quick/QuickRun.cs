@@ -26,7 +26,7 @@ internal static class QuickRun
         }
 
         var faults = new List<string>();
-        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision, Decide])
+        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision, Decide, CostBench.Table])
         {
             QuickTable table = make(faults);
             if (names.Count > 0 && !names.Contains(table.Name)) { continue; }
@@ -35,6 +35,7 @@ internal static class QuickRun
             {
                 table.Measure(rounds);
                 table.Print(Console.Out);
+                if (table.Name == "cost") { CostBench.Correlate(table, Console.Out); }
             }
 
             foreach (QuickRow row in table.Rows)

@@ -82,6 +82,12 @@ internal sealed class QuickTable(string name, string title, params QuickRow[] ro
         long begun = Stopwatch.GetTimestamp();
         foreach (QuickRow row in rows)
         {
+            if (row.Allocates)
+            {
+                Loop(row.Run, 1);
+                continue;
+            }
+
             row.Bytes = double.MaxValue;
             while (row.Bytes >= 1 && Stopwatch.GetElapsedTime(begun).TotalSeconds < CheckSecondsMax)
             {

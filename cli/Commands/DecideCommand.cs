@@ -173,7 +173,9 @@ internal static class DecideCommand
         private static string Say(long number, string fault) => string.Create(CultureInfo.InvariantCulture, $"policystreams: line {number + 1}: {fault}");
     }
 
-    private static async Task<CompiledBinding?> CompileAsync(
+    /// <summary>Compiles a policy for one of its bindings. Null where a diagnostic of severity error was added.</summary>
+    /// <exception cref="IOException">There is no such binding, or a file or the registry cannot be read.</exception>
+    internal static async Task<CompiledBinding?> CompileAsync(
         string policyPath, string bindingName, string? schemaPath, ISchemaRegistry? registry, KeyRing keys, List<Diagnostic> diagnostics, CancellationToken cancellationToken)
     {
         PolicyLoad load = PolicySet.Load([PolicyInputs.Read(policyPath)]);

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using PolicyStreams.Cli.Policies;
@@ -15,9 +13,6 @@ namespace PolicyStreams.Cli.Commands;
 /// <summary><c>policystreams decrypt</c>: governed values with the originals back where an <c>encrypt</c> mask stands, for those who hold the key.</summary>
 internal static class DecryptCommand
 {
-    private const int LineBytesMax = 256 * 1024 * 1024;
-    private const int FaultsToldMax = 100;
-
     private enum LineFormat : byte { Text, Json, Hex }
 
     internal static Command Create()
@@ -54,48 +49,8 @@ internal static class DecryptCommand
 
     private static int Run(Unmasker unmasker, LineFormat format, RecordSchema? schema, Stream lines, Stream answers)
     {
-        var output = new ByteBuffer(1 << 16);
         var plain = new ByteBuffer(1024);
-        byte[] buffer = new byte[1 << 16];
-        int filled = 0;
-        long number = 0, faults = 0;
-        while (true)
-        {
-            int read = lines.Read(buffer, filled, buffer.Length - filled);
-            filled += read;
-            int start = 0, end;
-            while ((end = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0 || (read == 0 && start < filled))
-            {
-                bool ended = end >= 0;
-                ReadOnlySpan<byte> line = buffer.AsSpan(start, ended ? end : filled - start);
-                start += line.Length + (ended ? 1 : 0);
-                number++;
-                bool returned = line.EndsWith("\r"u8);
-                if (returned) { line = line[..^1]; }
-                if (!Line(unmasker, format, schema, line, plain, output)) { Tell("the line is not what --input-format says; it stands as it was"); }
-                foreach (string fault in unmasker.Faults) { Tell(fault); }
-                if (returned) { output.Append((byte)'\r'); }
-                if (ended) { output.Append((byte)'\n'); }
-            }
-
-            answers.Write(output.Written);
-            output.Clear(zero: true);
-            if (read == 0) { break; }
-            buffer.AsSpan(start, filled - start).CopyTo(buffer);
-            filled -= start;
-            if (filled < buffer.Length) { continue; }
-            if (filled >= LineBytesMax) { throw new IOException(string.Create(CultureInfo.InvariantCulture, $"line {number + 1} is longer than {LineBytesMax} bytes")); }
-            Array.Resize(ref buffer, 2 * buffer.Length);
-        }
-
-        answers.Flush();
-        if (faults > FaultsToldMax) { Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"policystreams: {faults - FaultsToldMax} more")); }
-        return (int)(faults > 0 ? ExitCode.Found : ExitCode.Ok);
-
-        void Tell(string fault)
-        {
-            if (++faults <= FaultsToldMax) { Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"policystreams: line {number}: {fault}")); }
-        }
+        return (int)LineRewriter.Run((line, output) => Line(unmasker, format, schema, line, plain, output), () => unmasker.Faults, lines, answers);
     }
 
     /// <summary>False where the line is not of the format; it is then given as it was.</summary>
@@ -116,7 +71,8 @@ internal static class DecryptCommand
         }
     }
 
-    private static bool TryWrite(RecordSchema schema, ReadOnlySpan<byte> hex, ByteBuffer json)
+    /// <summary>Appends a value in hexadecimal as JSON. False where it is none of the schema's.</summary>
+    internal static bool TryWrite(RecordSchema schema, ReadOnlySpan<byte> hex, ByteBuffer json)
     {
         byte[] value = new byte[hex.Length / 2];
         if (Convert.FromHexString(hex, value, out _, out _) != System.Buffers.OperationStatus.Done) { return false; }

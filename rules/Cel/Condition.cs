@@ -25,6 +25,9 @@ public sealed class Condition
     /// <summary>For lint: what is legal and probably meant otherwise.</summary>
     public IReadOnlyList<CelDiagnostic> Notes { get; init; } = [];
 
+    /// <summary>What an evaluation costs at most, in units of about one comparison of two numbers; infinity where nothing bounds it.</summary>
+    public double Cost { get; init; }
+
     /// <summary>The expression spelled canonically: see <see cref="CelPrinter"/>.</summary>
     public string Canonical { get; init; } = "";
 

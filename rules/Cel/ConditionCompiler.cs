@@ -2,6 +2,7 @@ using PolicyStreams.Rules.Cel.Checking;
 using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Syntax;
+using PolicyStreams.Rules.Costs;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
@@ -42,6 +43,15 @@ public sealed class ConditionCompiler
         foreach ((string name, (RecordVariable Variable, SchemaType Type) variable) in _record) { _environment.Variables[name] = CelType.FromSchema(variable.Type); }
         _environment.Variables["key"] = CelType.FromSchema(keyType).OrNull();
     }
+
+    /// <summary>Most bytes of a value, for <see cref="Condition.Cost"/>. Default 1,048,576, as policies have it.</summary>
+    public int RecordBytesMax { get; init; } = 1_048_576;
+
+    /// <summary>Most headers, likewise. Default 64.</summary>
+    public int HeadersMax { get; init; } = 64;
+
+    /// <summary>True where values are Avro: their types then say how short they can be.</summary>
+    public bool Avro { get; init; }
 
     public SchemaType ValueType { get; }
 
@@ -90,6 +100,7 @@ public sealed class ConditionCompiler
             ReadsKey = planner.ReadsKey,
             KeyPathsRead = KeyReads.Of(expr),
             Notes = notes,
+            Cost = new ConditionCost(RecordBytesMax, HeadersMax, Avro).Of(expr, compiler.Interpreted > 0),
             Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
             Canonical = CelPrinter.Print(expr),
             Syntax = expr,

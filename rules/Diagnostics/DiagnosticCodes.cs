@@ -66,6 +66,7 @@ public static class DiagnosticCodes
     public const string RouteNeverUsed = "PS0408";
     public const string NoRules = "PS0409";
     public const string RuleWithoutBinding = "PS0410";
+    public const string CostAboveLimit = "PS0451";
 
     public const string NeverFires = "PS0420";
     public const string AlwaysFires = "PS0421";
@@ -166,6 +167,7 @@ public static class DiagnosticCodes
         new(FieldNotReviewed, "a field, or its type, that nobody has looked at since the policy was locked"),
         new(LockDiffers, "a policy, or a version of a schema, that is not what was locked"),
         new(TagLost, "a field that lost a tag since the policy was locked"),
+        new(CostAboveLimit, "rules that may cost more for one record than `limits: { cost }` allows"),
         new(NoTests, "a test file without a test"),
         new(UnknownPolicy, "a test names a policy or binding that is not there"),
         new(BadGiven, "a test's record cannot be made"),

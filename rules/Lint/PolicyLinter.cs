@@ -50,6 +50,7 @@ public static class PolicyLinter
                 all.AddRange(bag.ToList());
             }
 
+            if (compiled is not null) { said.AddRange(CostLint.Check(policy, compiled)); }
             CheckSyntax(policy, [.. policy.Rules.Where(rule => !typed.Any(rule.AppliesTo))], all);
             all.AddRange(said);
         }

@@ -34,6 +34,9 @@ internal sealed class CompiledMask
 
     public PatternMask? Pattern { get; init; }
 
+    /// <summary>What <c>detect</c> looks for, a bit a detector.</summary>
+    public uint Detect { get; init; }
+
     /// <summary>Makes the mask from what its author wrote.</summary>
     /// <param name="keys">Must have the mask's key.</param>
     public static CompiledMask Create(MaskDocument document, int rule, int selector, KeyRing keys, PatternMask? pattern)
@@ -54,7 +57,19 @@ internal sealed class CompiledMask
             Key = key,
             KeyId = keyId,
             Pattern = pattern,
+            Detect = Bits(document.Detect),
         };
+    }
+
+    private static uint Bits(IReadOnlyList<string> names)
+    {
+        uint bits = 0;
+        foreach (string name in names)
+        {
+            if (Detection.Detectors.TryParse(name, out Detection.Detector detector)) { bits |= 1u << (int)detector; }
+        }
+
+        return bits;
     }
 
     public override string ToString() => $"{Document.MethodName} of rule {Rule}";

@@ -76,6 +76,7 @@ internal static class MaskTypes
                     return mask.Method == MaskMethod.Constant && type.Symbols.Contains(mask.Constant) ? null : mask.Method == MaskMethod.Constant ? "the constant is no symbol of the enum" : "it is an enum, and takes only its own symbols";
                 }
 
+                if (mask.Method is MaskMethod.Token or MaskMethod.Detect && type.NativeName == "uuid") { return mask.Method == MaskMethod.Token ? "it is a uuid, which is no row of digits" : "it is a uuid, which is no free text"; }
                 return type.FixedSize > 0 ? "it is a text of fixed size" : type.Constraints is { } said ? Refused(mask, said, out help) : null;
         }
     }

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules.Masking;
@@ -20,15 +21,38 @@ internal sealed class TextMasker(KeyedHashFactory hashes)
 
     private readonly Dictionary<string, KeyedHash> _hmacs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Encryption> _encryptions = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, string), TokenMask> _tokens = [];
     private (CompiledMask? Mask, KeyedHash? Hash) _lastHmac;
 
     /// <summary>Appends the masked text.</summary>
     /// <param name="text">Valid UTF-8.</param>
     /// <returns>False where the mask cannot be applied; partial output may be left.</returns>
-    public bool TryMask(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
+    public bool TryMask(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed) =>
+        mask.Method == MaskMethod.Detect ? TryDetect(mask, text, place, output, out changed) : TryMask(mask, mask.Method, text, place, output, out changed);
+
+    /// <summary>Masks what the detectors find, and keeps the rest.</summary>
+    private bool TryDetect(CompiledMask mask, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
+    {
+        changed = false;
+        var scan = new DetectorScan(text, mask.Detect, stackalloc Hit[Detectors.Count]);
+        int kept = 0;
+        while (scan.Next(out Hit hit, out Detector by))
+        {
+            output.Append(text[kept..hit.Start]);
+            kept = hit.End;
+            changed = true;
+            if (mask.Document.HitMethod is not { } method) { output.Append(Detectors.Label(by)); }
+            else if (method != MaskMethod.Redact && !TryMask(mask, method, text[hit.Start..hit.End], place, output, out _)) { return false; }
+        }
+
+        output.Append(text[kept..]);
+        return true;
+    }
+
+    private bool TryMask(CompiledMask mask, MaskMethod method, ReadOnlySpan<byte> text, in MaskPlace place, ByteBuffer output, out bool changed)
     {
         changed = true;
-        switch (mask.Method)
+        switch (method)
         {
             case MaskMethod.Constant:
                 output.Append(mask.Constant);
@@ -50,6 +74,8 @@ internal sealed class TextMasker(KeyedHashFactory hashes)
                 return true;
             case MaskMethod.Pattern:
                 return mask.Pattern!.TryReplace(text, output, out changed);
+            case MaskMethod.Token:
+                return Tokenizer(mask).TryMask(text, output);
             case MaskMethod.Date:
                 return DateMask.TryCut(text, mask.Document.Date, output);
             default:
@@ -101,6 +127,12 @@ internal sealed class TextMasker(KeyedHashFactory hashes)
     private Encryption Encrypter(CompiledMask mask)
     {
         if (!_encryptions.TryGetValue(mask.KeyId, out Encryption? found)) { _encryptions[mask.KeyId] = found = new Encryption(mask.KeyId, mask.Key.Span, hashes); }
+        return found;
+    }
+
+    private TokenMask Tokenizer(CompiledMask mask)
+    {
+        if (!_tokens.TryGetValue((mask.KeyId, mask.Document.Tweak), out TokenMask? found)) { _tokens[(mask.KeyId, mask.Document.Tweak)] = found = new TokenMask(mask.Key.Span, mask.Document.Tweak); }
         return found;
     }
 

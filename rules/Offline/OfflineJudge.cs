@@ -73,6 +73,13 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         return "the line is longer than any record within `limits: { record_bytes }`";
     }
 
+    /// <summary>The record's value on a line, framed where the binding's are. Null with why there is none; never with any of the line.</summary>
+    public byte[]? Value(ReadOnlySpan<byte> line, RecordLineFormat format, out string fault)
+    {
+        fault = line.Length > LineBytesMax(format) ? "the line is longer than any record within `limits: { record_bytes }`" : Read(line, format, out _) ?? "";
+        return fault.Length == 0 ? _input.Written.ToArray() : null;
+    }
+
     /// <summary>Length of a line beyond which no record on it is within the binding's limit: 256 MiB, and less for JSON that is parsed as a whole.</summary>
     public int LineBytesMax(RecordLineFormat format) =>
         format == RecordLineFormat.Hex || binding.CheckedSchema.Format == SchemaFormat.Json ? LineBytesMost

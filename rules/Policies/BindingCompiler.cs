@@ -33,7 +33,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         CheckRecordName(subject, binding.Message ?? binding.RecordName);
         CheckProtobuf();
         if (keySchemas is not null) { CheckRecordName(keySchemas, binding.KeyRecord); }
-        var compiler = new ConditionCompiler(type, KeyType(keySchema), root);
+        var compiler = new ConditionCompiler(type, KeyType(keySchema), root) { RecordBytesMax = policy.RecordBytesMax, HeadersMax = policy.HeadersMax, Avro = binding.Format == SchemaFormat.Avro };
         _tags = Tags(subject);
         _keyTags = keySchemas is null ? [] : Tags(keySchemas);
 
@@ -94,7 +94,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
     {
         MaskDocument document = rule.Document.Mask!;
         PatternMask? pattern = null;
-        if (document.Method == MaskMethod.Pattern)
+        if (document.Method == MaskMethod.Pattern || document.HitMethod == MaskMethod.Pattern)
         {
             pattern = PatternMask.Create(document.Match, document.Replace, out string fault);
             if (pattern is null) { bag.Error(document.MethodNode, DiagnosticCodes.ConditionPattern, $"the pattern of rule `{rule.Document.Id}` cannot be used: {fault}"); }

@@ -116,6 +116,13 @@ internal static class CanonicalForm
             json.WriteString("replace", mask.Replace);
             json.WriteString("bucket", mask.Bucket.ToString("R", CultureInfo.InvariantCulture));
             json.WriteNumber("date", (int)mask.Date);
+            if (mask.Method == MaskMethod.Token || mask.HitMethod == MaskMethod.Token) { json.WriteString("tweak", mask.Tweak); }
+            if (mask.Method == MaskMethod.Detect)
+            {
+                Texts(json, "detect", mask.Detect);
+                json.WriteString("hit", mask.HitMethod is { } hit ? MaskDocument.NameOf(hit) : null);
+            }
+
             json.WriteEndObject();
         }
 

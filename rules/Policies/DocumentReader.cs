@@ -28,11 +28,13 @@ internal sealed class DocumentReader(DiagnosticBag bag)
         }
 
         int recordBytesMax = 1_048_576, headersMax = 64;
+        long costMax = 10_000_000_000;
         if (section.Find("limits") is { } limitsNode)
         {
-            var limits = new Section(limitsNode, bag, "`limits`", ["record_bytes", "headers"]);
+            var limits = new Section(limitsNode, bag, "`limits`", ["record_bytes", "headers", "cost"]);
             recordBytesMax = limits.Int("record_bytes", 1, 104_857_600) ?? recordBytesMax;
             headersMax = limits.Int("headers", 0, 10_000) ?? headersMax;
+            costMax = limits.Long("cost", 1, 1_000_000_000_000_000) ?? costMax;
         }
 
         bool shadow = section.Word("mode", "enforce", "shadow") == 1;
@@ -55,6 +57,7 @@ internal sealed class DocumentReader(DiagnosticBag bag)
             Shadow = shadow,
             RecordBytesMax = recordBytesMax,
             HeadersMax = headersMax,
+            CostMax = costMax,
             OnError = onError,
             OnSchemaMismatch = onMismatch,
         };

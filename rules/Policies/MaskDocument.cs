@@ -4,7 +4,7 @@ using PolicyStreams.Rules.Yaml;
 namespace PolicyStreams.Rules;
 
 /// <summary>How a mask changes a value.</summary>
-public enum MaskMethod : byte { Redact, Constant, KeepLast, KeepFirst, Hmac, Encrypt, Email, Pattern, Bucket, Date, Remove }
+public enum MaskMethod : byte { Redact, Constant, KeepLast, KeepFirst, Hmac, Encrypt, Email, Pattern, Bucket, Date, Remove, Token, Detect }
 
 /// <summary>What the <c>date</c> mask cuts an instant back to.</summary>
 public enum DatePart : byte { Year, Month, Day, Hour }
@@ -20,6 +20,12 @@ public sealed record MaskDocument
 
     public required MaskMethod Method { get; init; }
 
+    /// <summary>What <c>detect</c> looks for, in the detectors' own order; empty for other methods.</summary>
+    public IReadOnlyList<string> Detect { get; init; } = [];
+
+    /// <summary>What <c>detect</c> does to what it finds; null puts a label in its place. Always null for other methods.</summary>
+    public MaskMethod? HitMethod { get; init; }
+
     /// <summary>Text of <c>constant</c>; else empty.</summary>
     public string Constant { get; init; } = "";
 
@@ -29,8 +35,11 @@ public sealed record MaskDocument
     /// <summary>True where <c>email</c> keeps the part behind the last <c>@</c>.</summary>
     public bool KeepDomain { get; init; } = true;
 
-    /// <summary>Key name of <c>hmac</c> and <c>encrypt</c>; else null.</summary>
+    /// <summary>Key name of <c>hmac</c>, <c>encrypt</c>, and <c>token</c>; else null.</summary>
     public string? KeyName { get; init; }
+
+    /// <summary>What tells the tokens of one <c>token</c> mask from those of another under the same key; empty where nothing shall.</summary>
+    public string Tweak { get; init; } = "";
 
     /// <summary><c>pattern</c>'s RE2 expression and replacement; else empty.</summary>
     public string Match { get; init; } = "";
@@ -49,10 +58,9 @@ public sealed record MaskDocument
     internal YamlNode MethodNode { get; init; } = null!;
 
     /// <summary>The method as policies spell it.</summary>
-    public string MethodName => Names[(int)Method];
+    public string MethodName => NameOf(Method);
 
-    /// <summary>True for methods that take text and give text.</summary>
-    internal bool IsText => Method is not (MaskMethod.Redact or MaskMethod.Remove or MaskMethod.Bucket or MaskMethod.Date);
+    internal static string NameOf(MaskMethod method) => method == MaskMethod.Detect ? "detect" : Names[(int)method];
 
-    internal static readonly string[] Names = ["redact", "constant", "keep_last", "keep_first", "hmac", "encrypt", "email", "pattern", "bucket", "date", "remove"];
+    internal static readonly string[] Names = ["redact", "constant", "keep_last", "keep_first", "hmac", "encrypt", "email", "pattern", "bucket", "date", "remove", "token"];
 }

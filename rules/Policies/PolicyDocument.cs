@@ -23,6 +23,9 @@ public sealed record PolicyDocument
     /// <summary>Most headers of a record. Default 64.</summary>
     public int HeadersMax { get; init; } = 64;
 
+    /// <summary>Most units that all rules of a binding may cost for one record, see <see cref="RuleCost"/>; lint enforces it. Default 10,000,000,000.</summary>
+    public long CostMax { get; init; } = 10_000_000_000;
+
     /// <summary>Terms of <c>on_error: { hold: … }</c>; null for <c>deny</c>.</summary>
     public HoldTerms? OnError { get; init; }
 
@@ -43,10 +46,15 @@ public sealed record PolicyDocument
     /// <summary>The same policy with one of its bindings: for judging records of that one offline. Its digest is another.</summary>
     public PolicyDocument Only(string binding) => Only([binding]);
 
-    internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => this with
+    /// <summary>The same policy with one of its bindings, and one of its rules or none: for telling what a rule costs. Its digest is another.</summary>
+    public PolicyDocument OnlyRule(string binding, string? rule) => Only([binding], one => one.Id == rule);
+
+    internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => Only(bindings, rule => bindings.Any(rule.AppliesTo));
+
+    private PolicyDocument Only(IReadOnlyCollection<string> bindings, Func<RuleDocument, bool> rules) => this with
     {
         Bindings = [.. Bindings.Where(one => bindings.Contains(one.Name))],
-        Rules = [.. Rules.Where(rule => bindings.Any(rule.AppliesTo))],
+        Rules = [.. Rules.Where(rules)],
     };
 
     /// <summary>The binding of this name, or null.</summary>

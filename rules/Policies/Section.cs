@@ -109,10 +109,12 @@ internal sealed class Section
         return null;
     }
 
-    public int? Int(string key, int min, int max)
+    public int? Int(string key, int min, int max) => (int?)Long(key, min, max);
+
+    public long? Long(string key, long min, long max)
     {
         if (Node.Find(key) is not { } node || !Scalar(node, key)) { return null; }
-        if (CoreScalar.TryInt(node, out long value) && value >= min && value <= max) { return (int)value; }
+        if (CoreScalar.TryInt(node, out long value) && value >= min && value <= max) { return value; }
         _bag.Error(node, DiagnosticCodes.BadValue, $"`{key}` of {_what} is a whole number from {min.ToString(CultureInfo.InvariantCulture)} to {max.ToString(CultureInfo.InvariantCulture)}");
         return null;
     }

@@ -421,6 +421,70 @@ public sealed partial class PolicyCommandsTests : IDisposable
     }
 
     [Fact]
+    public async Task Cost_OfThePaymentsPolicy_TellsBoundAndTimeOfEachRule()
+    {
+        string policy = Path.Combine(BuiltCommand.Payments, "payments.policy.yaml"), schema = Path.Combine(BuiltCommand.Payments, "raw.payments-value.avsc");
+        string[] ids = [.. Regex.Matches(await File.ReadAllTextAsync(policy, TestContext.Current.CancellationToken), "(?m)^  - id: ([a-z-]+)").Select(match => match.Groups[1].Value)];
+        BuiltCommand.Ran table = await BuiltCommand.RunAsync("cost", policy);
+        Assert.Equal((0, ""), (table.Code, table.Error));
+        Assert.StartsWith($"binding payments: {ids.Length} rules, at most ", table.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("ns a record", table.Output, StringComparison.Ordinal);
+        Assert.Equal(ids, table.Lines.Where(line => line.StartsWith("  ", StringComparison.Ordinal)).Skip(1).Select(line => line.Trim().Split(' ')[0]));
+
+        string records = Path.Combine(_folder, "records.hex");
+        await File.WriteAllLinesAsync(records, File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("value").GetString()).OfType<string>().Where(value => value.Length > 0).Take(20), TestContext.Current.CancellationToken);
+        BuiltCommand.Ran json = await BuiltCommand.RunAsync("cost", policy, records, "--schema", schema, "--input-format", "hex", "--seconds", "0.1", "--json");
+        Assert.Equal((0, ""), (json.Code, json.Error));
+        JsonElement binding = JsonDocument.Parse(json.Output).RootElement.GetProperty("bindings")[0];
+        Assert.Equal((20, 10_000_000_000), (binding.GetProperty("records").GetInt32(), binding.GetProperty("limit").GetInt64()));
+        JsonElement[] rules = [.. binding.GetProperty("rules").EnumerateArray()];
+        Assert.Equal(ids, rules.Select(rule => rule.GetProperty("rule").GetString()));
+        Assert.All(rules, rule => Assert.True(rule.GetProperty("units").GetDouble() > 0 && rule.GetProperty("ns").GetDouble() >= 0));
+        Assert.Equal(binding.GetProperty("units").GetDouble(), rules.Sum(rule => rule.GetProperty("condition").GetDouble() + rule.GetProperty("mask").GetDouble()), 3);
+        Assert.True(binding.GetProperty("all_ns").GetDouble() >= binding.GetProperty("anyway_ns").GetDouble());
+
+        await File.WriteAllTextAsync(records, "00ff\nzz\n", TestContext.Current.CancellationToken);
+        BuiltCommand.Ran wrong = await BuiltCommand.RunAsync("cost", policy, records, "--schema", schema, "--input-format", "hex");
+        Assert.Equal((2, "", $"policystreams: {records}: line 2: not hexadecimal\n"), (wrong.Code, wrong.Output, wrong.Error));
+        Assert.Equal(2, (await BuiltCommand.RunAsync("cost", policy, "--binding", "nobody")).Code);
+        Assert.Equal(2, (await BuiltCommand.RunAsync("cost", policy, records, "--seconds", "0")).Code);
+        Assert.Equal(2, (await BuiltCommand.RunAsync("cost", Path.Combine(_folder, "none.policy.yaml"))).Code);
+    }
+
+    [Fact]
+    public async Task Detokenize_WithTheKey_GivesBackWhatTokenMasked()
+    {
+        string hex = JsonDocument.Parse(File.ReadLines(Path.Combine(BuiltCommand.Payments, "records.jsonl")).First()).RootElement.GetProperty("value").GetString()!;
+        var given = new Dictionary<string, string> { ["OLD"] = "test-key-0123456789-0123456789-0123", ["NEW"] = "next-key-0123456789-0123456789-0123" };
+        string card = Regex.Match(System.Text.Encoding.Latin1.GetString(Convert.FromHexString(hex)), "[0-9]{13,19}").Value;
+        string policy = CopyExample(("keep_last: 4", "token: { key: customer-key, tweak: cards }"));
+        JsonElement masked = Answers(await BuiltCommand.RunAsync(
+            new BuiltCommand.Given(hex, Environment: given), "decide", "--policy", policy, "--binding", "payments", "--input", "-", "--input-format", "hex", "--key", "customer-key=env:OLD"))[0];
+        string token = masked.GetProperty("value").GetProperty("card_number").GetString()!;
+        Assert.Matches("^[0-9]+$", token);
+        Assert.NotEqual(card, token);
+        Task<BuiltCommand.Ran> Detokenize(string value, params string[] arguments) => BuiltCommand.RunAsync(new BuiltCommand.Given(value, Environment: given), ["detokenize", .. arguments]);
+        string[] both = ["--key", "customer-key=env:OLD", "--key", "customer-key@2=env:NEW"], old = ["--tweak", "cards", "--key-version", "1", .. both];
+
+        BuiltCommand.Ran text = await Detokenize($"{token}\n\nAda\n", old);
+        Assert.Equal((1, $"{card}\n\nAda\n", "policystreams: line 3: the line is no token\n"), (text.Code, text.Output, text.Error));
+        BuiltCommand.Ran json = await Detokenize(masked.GetProperty("value").GetRawText(), ["--input-format", "json", "--field", "card_number", .. old]);
+        Assert.Equal((0, masked.GetProperty("value").GetRawText().Replace(token, card, StringComparison.Ordinal)), (json.Code, json.Output));
+        BuiltCommand.Ran bytes = await Detokenize(masked.GetProperty("hex").GetString()!, ["--input-format", "hex", "--schema", Path.Combine(_folder, "raw.payments-value.avsc"), "--field", "card_number", .. old]);
+        Assert.Equal((0, json.Output), (bytes.Code, bytes.Output));
+
+        // Without the version, the current one is taken, and nothing can tell that it is the wrong one.
+        BuiltCommand.Ran current = await Detokenize(token, ["--tweak", "cards", .. both]);
+        Assert.Equal((0, false), (current.Code, current.Output == card));
+        foreach (string[] wrong in (string[][])[[], ["--input-format", "json", .. both], ["--field", "a", .. both], ["--key-version", "3", .. both], ["--key", "a=env:OLD", "--key", "b=env:OLD"], ["--input-format", "json", "--field", "a..b", .. both]])
+        {
+            BuiltCommand.Ran refused = await Detokenize("", wrong);
+            Assert.Equal((2, ""), (refused.Code, refused.Output));
+            Assert.StartsWith("policystreams: ", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Decrypt_WithTheKey_GivesBackWhatEncryptMasked()
     {
         string policy = CopyExample(("hmac: customer-key", "encrypt: customer-key"));

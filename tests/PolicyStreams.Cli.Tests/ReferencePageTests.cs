@@ -10,7 +10,7 @@ public sealed partial class ReferencePageTests(ReferencePageTests.Helps helps) :
     [Fact]
     public void Help_EveryCommand_IsListedAndOnThePage()
     {
-        Assert.Equal(["approval-service", "approvals", "decide", "decisions", "decrypt", "demo", "fmt", "lint", "lock", "registry", "run", "schema", "test", "topics", "unseal"], Commands(helps.All[""]).Order(StringComparer.Ordinal));
+        Assert.Equal(["approval-service", "approvals", "cost", "decide", "decisions", "decrypt", "demo", "detokenize", "fmt", "lint", "lock", "registry", "run", "schema", "test", "topics", "unseal"], Commands(helps.All[""]).Order(StringComparer.Ordinal));
         Assert.Equal(["approve", "keygen", "list", "reject", "show"], Commands(helps.All["approvals"]).Order(StringComparer.Ordinal));
         Assert.Equal(["apply", "plan"], Commands(helps.All["topics"]).Order(StringComparer.Ordinal));
         Assert.Equal(["tail"], Commands(helps.All["decisions"]));
@@ -43,7 +43,7 @@ public sealed partial class ReferencePageTests(ReferencePageTests.Helps helps) :
         {
             (string name, string value, string rest) = (line.Groups["name"].Value, line.Groups["value"].Value, line.Groups["rest"].Value);
             if (name is "--help" or "--version") { continue; }
-            string @default = line.Groups["required"].Success || name.Length == 0 ? "required" : Default().Match(rest) is { Success: true } given ? given.Groups[1].Value : "";
+            string @default = Default().Match(rest) is { Success: true } given ? given.Groups[1].Value : line.Groups["required"].Success || name.Length == 0 ? "required" : "";
             yield return $"{$"{name} {value}".Trim()} = {@default}";
         }
     }
@@ -54,7 +54,7 @@ public sealed partial class ReferencePageTests(ReferencePageTests.Helps helps) :
     private static Dictionary<string, string> Sections(string page) =>
         page.Split("\n## `policystreams ")[1..].ToDictionary(section => section.Split('`')[0], section => section);
 
-    [GeneratedRegex(@"(?m)^  ([a-z-]+)(?: <\w+>)?(?:\s{2,}.*)?$")]
+    [GeneratedRegex(@"(?m)^  ([a-z-]+)(?: \[?<\w+>\]?)*(?:\s{2,}.*)?$")]
     private static partial Regex CommandLine();
 
     [GeneratedRegex(@"(?m)^  (?:(?:-\S, )*(?<name>--[a-z-]+)(?: <(?<value>[^>]+)>)?|<(?<value>[^>]+)>)(?<required> \(REQUIRED\))?(?:\s{2,}(?<rest>.*))?$")]

@@ -2,6 +2,7 @@ using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
+using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Cel.Checking;
@@ -144,6 +145,12 @@ internal sealed class ConditionLint(CelEnvironment environment, CelSource source
         {
             if (Evaluate(call) is ErrorValue) { mistakes.Add(source.At(call.Position, CelCodes.Constant, $"`{call.ResolvedName}` cannot read this constant")); }
             return;
+        }
+
+        if (call is { ResolvedName: "detected", ResolvedMember: false } && operands.Length == 2)
+        {
+            if (operands[1] is not ConstExpr { Value: string name }) { mistakes.Add(source.At(operands[1].Position, CelCodes.Constant, "the detector of detected() must be a constant", $"one of {string.Join(", ", Detectors.Names)}")); }
+            else if (!Detectors.TryParse(name, out _)) { mistakes.Add(source.At(operands[1].Position, CelCodes.Constant, $"\"{Yaml.YamlReader.Shown(name)}\" is no detector", NearestName.Help(name, [.. Detectors.Names], "detectors"))); }
         }
 
         if (call.ResolvedName == "inCidr" && operands.Length == 2)

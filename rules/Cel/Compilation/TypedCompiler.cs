@@ -4,6 +4,7 @@ using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
+using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Cel.Compilation;
@@ -90,6 +91,8 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
                 return new TextMatches(subject, re2);
             case "isEmail" or "isUri" or "isUuid" or "luhn" when args.Length == 1 && Text(args[0], CelKind.String) is { } formatted:
                 return new TextFormatBool(formatted, call.Function switch { "isEmail" => TextFormats.IsEmail, "isUri" => TextFormats.IsUri, "isUuid" => TextFormats.IsUuid, _ => TextFormats.IsLuhn });
+            case "detected" when args.Length == 2 && args[1] is ConstExpr { Value: string name } && Detectors.TryParse(name, out Detector detector) && Text(args[0], CelKind.String) is { } searched:
+                return new TextFormatBool(searched, Detectors.Test(detector));
             default:
                 return null;
         }

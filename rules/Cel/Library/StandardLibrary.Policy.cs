@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text;
 using PolicyStreams.Rules.Cel.Checking;
 using PolicyStreams.Rules.Cel.Evaluation;
+using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Cel.Library;
@@ -16,6 +17,8 @@ internal static partial class StandardLibrary
         table.Add("isUri", "string.()bool", a => Bool(TextFormats.IsUri(Encoding.UTF8.GetBytes((string)a[0]!))));
         table.Add("isUuid", "string.()bool", a => Bool(TextFormats.IsUuid(Encoding.UTF8.GetBytes((string)a[0]!))));
         table.Add("luhn", "string.()bool", a => Bool(TextFormats.IsLuhn(Encoding.UTF8.GetBytes((string)a[0]!))));
+        // Which detector is checked when the policy is loaded: it is a constant.
+        table.Add("detected", "(string, string)bool", a => Detectors.TryParse((string)a[1]!, out Detector detector) ? Bool(Detectors.Find(detector, Encoding.UTF8.GetBytes((string)a[0]!), 0, out _)) : ErrorValue.Argument);
         table.Add("inCidr", "string.(string)bool; string.(list<string>)bool", a => InCidr((string)a[0]!, a[1]));
         table.Add("decimal", "(decimal)decimal", a => a[0]);
         table.Add("decimal", "(int)decimal", a => new DecimalValue((long)a[0]!, 0));

@@ -102,6 +102,7 @@ public sealed class CelPropertyTests
             case 26: return $"{List(random, depth - 1, rows)}.{Pick(random, "all", "exists")}(k{depth}, n{depth}, k{depth} {Pick(random, "<", ">=")} n{depth})";
             case 27: return $"cel.bind(b{depth}, {Int(random, depth - 1, rows)}, b{depth} {Pick(random, "<", "==")} b{depth} + 1)";
             case 28: return $"bool({Pick(random, "'true'", "'false'", "value.country")})";
+            case 29 when random.Next(2) == 0: return $"detected({Text(random, rows)}, '{Pick(random, [.. PolicyStreams.Rules.Detection.Detectors.Names])}')";
             case 29: return $"{Text(random, rows)}.{Pick(random, "isEmail", "isUri", "isUuid", "luhn")}()";
             default:
                 string variable = $"i{rows.Length}";

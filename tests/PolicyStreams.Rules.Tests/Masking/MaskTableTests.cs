@@ -11,6 +11,7 @@ namespace PolicyStreams.Rules.Tests.Masking;
 public class MaskTableTests
 {
     private const string Instant = "2026-03-04T15:16:17Z";
+    private const string Digits = "2026-03-04 15.16.17";
     private const string Uuid = "2f1c1c56-8f3a-4c1b-9d53-0a51c3d4e5f6";
 
     // By row: the field's type, its value as JSON, and how a policy selects it.
@@ -60,6 +61,7 @@ public class MaskTableTests
         ["bucket"] = "50",
         ["date"] = "year",
         ["remove"] = "true",
+        ["token"] = "customer-key",
     };
 
     public static TheoryData<string, string, string> Cells()
@@ -98,9 +100,12 @@ public class MaskTableTests
             if (row.StartsWith("key", StringComparison.Ordinal)) { Key(method, argument, says, type, value); }
             else if (row == "header") { Header(method, argument, says); }
             else if (row == "JSON without a schema") { Json(method, argument); }
-            else { Field(row, method, argument, says, type, type.Contains("\"int\",", StringComparison.Ordinal) && method == "bucket" ? "127" : value); }
+            else { Field(row, method, argument, says, type, type.Contains("\"int\",", StringComparison.Ordinal) && method == "bucket" ? "127" : value.Replace(Instant, Given(method), StringComparison.Ordinal)); }
         }
     }
+
+    /// <summary>A text that the method takes.</summary>
+    private static string Given(string method) => method == "token" ? Digits : Instant;
 
     private static void Field(string row, string method, string argument, string says, string type, string value)
     {
@@ -235,13 +240,17 @@ public class MaskTableTests
             case "email": Assert.Equal(new string('*', Instant.Length), masked); break;
             case "pattern": Assert.Equal("####-##-##T##:##:##Z", masked); break;
             case "date": Assert.Equal("2026-01-01T00:00:00Z", masked); break;
+            case "token":
+                Assert.Matches("^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}\\.[0-9]{2}\\.[0-9]{2}$", masked);
+                Assert.NotEqual(Digits, masked);
+                break;
             default: Assert.Fail(method); break;
         }
     }
 
     private static void Json(string method, string argument)
     {
-        string value = method == "bucket" ? "127" : $"\"{Instant}\"";
+        string value = method == "bucket" ? "127" : $"\"{Given(method)}\"";
         Bench bench = Bench.Of(Bench.JsonYaml($"- {{ id: m, mask: {{ field: f, {method}: {argument} }} }}"));
         byte[] record = Encoding.UTF8.GetBytes($$"""{ "a":1.50, "f" : {{value}} ,"z":[1] }""");
         bench.Decide(record);
@@ -278,7 +287,7 @@ public class MaskTableTests
         }
 
         Assert.True(bench is not null, string.Join("\n", diagnostics));
-        bench.Headers.Add("x"u8, Encoding.UTF8.GetBytes(Instant));
+        bench.Headers.Add("x"u8, Encoding.UTF8.GetBytes(Given(method)));
         bench.Headers.Add("y"u8, "kept"u8);
         bench.Headers.Add("x"u8, default, isNull: true);
         bench.Decide(Bench.Payment);
@@ -307,7 +316,7 @@ public class MaskTableTests
         }
 
         Assert.True(bench is not null, string.Join("\n", diagnostics));
-        bench.Key = format.EndsWith("long", StringComparison.Ordinal) ? [0, 0, 0, 0, 0, 0, 0, byte.Parse(value, CultureInfo.InvariantCulture)] : Encoding.UTF8.GetBytes(value);
+        bench.Key = format.EndsWith("long", StringComparison.Ordinal) ? [0, 0, 0, 0, 0, 0, 0, byte.Parse(value, CultureInfo.InvariantCulture)] : Encoding.UTF8.GetBytes(value == Instant ? Given(method) : value);
         bench.Decide(Bench.Payment);
         Assert.Equal((Outcome.Allow, "key"), (bench.Verdict.Outcome, string.Join(",", bench.Verdict.Masked)));
         if (method == "redact") { Assert.True(bench.Verdict.KeyNulled); }

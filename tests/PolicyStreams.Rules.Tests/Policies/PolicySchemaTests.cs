@@ -44,6 +44,7 @@ public class PolicySchemaTests
     [InlineData("partitions: 6", "partitions: 0")]
     [InlineData("partitions: 6", "partitions: many")]
     [InlineData("record_bytes: 65536", "record_bytes: 0")]
+    [InlineData("cost: 5000000", "cost: 0")]
     [InlineData("on_error: { hold: { approvers: [ops, risk], expires: 1h } }", "on_error: { hold: { expires: 1h } }")]
     [InlineData("on_error: { hold: { approvers: [ops, risk], expires: 1h } }", "on_error: allow")]
     [InlineData("quorum: 2, expires: 4h", "quorum: 17, expires: 4h")]
@@ -60,6 +61,19 @@ public class PolicySchemaTests
     [InlineData("bucket: 50", "bucket: 0")]
     [InlineData("date: year", "date: week")]
     [InlineData("redact: true", "redact: false")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email]")]
+    [InlineData("detect: [card, email], in: comment", "in: comment")]
+    [InlineData("detect: [card, email], in: comment", "in: comment, redact: true")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], field: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, crad], in: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [], in: comment")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], in: comment, remove: true")]
+    [InlineData("detect: [card, email], in: comment", "detect: [card, email], in: comment, redact: true, constant: x")]
+    [InlineData("in: { tag: TEXT }", "in: { field: TEXT }")]
+    [InlineData("token: token-key", "token: 'a b'")]
+    [InlineData("token: token-key", "token: [token-key]")]
+    [InlineData("token: { key: token-key, tweak: accounts }", "token: { tweak: accounts }")]
+    [InlineData("token: { key: token-key, tweak: accounts }", "token: { key: token-key, twek: accounts }")]
     [InlineData("{ match: \"[0-9]+\", replace: \"#\" }", "{ match: \"[0-9]+\" }")]
     [InlineData("route: { to: eu.p }", "route: {}")]
     [InlineData("tag: { source: mobile, region: eu }", "tag: {}")]
@@ -136,6 +150,8 @@ public class PolicySchemaTests
                     .Select(member => says.ValueKind == JsonValueKind.False ? $"additional {member.Name}" : says.ValueKind == JsonValueKind.True ? null : Fault(says, member.Value, $"{at}.{member.Name}")).FirstOrDefault(one => one is not null),
                 "items" => !isArray ? null : value.EnumerateArray().Select((item, i) => Fault(says, item, $"{at}[{i}]")).FirstOrDefault(one => one is not null),
                 "oneOf" => says.EnumerateArray().Count(one => Fault(one, value, at) is null) == 1 ? null : "oneOf",
+                "anyOf" => says.EnumerateArray().Any(one => Fault(one, value, at) is null) ? null : "anyOf",
+                "not" => Fault(says, value, at) is null ? "not" : null,
                 "allOf" => says.EnumerateArray().Select(one => Fault(one, value, at)).FirstOrDefault(one => one is not null),
                 "pattern" => !isText || Regex.IsMatch(value.GetString()!, says.GetString()!) ? null : "pattern",
                 "minLength" => !isText || value.GetString()!.Length >= says.GetInt32() ? null : "minLength",
