@@ -66,15 +66,22 @@ internal sealed class LocationConstraints(Locations locations, Location place, J
         for (int seed = 0; seed < 64; seed++)
         {
             var text = new StringBuilder();
-            var random = new Random(seed);
+            uint state = (uint)seed;
             foreach (TextRun run in shape)
             {
                 string alphabet = run.Alphabet switch { TextAlphabet.Star => "*", TextAlphabet.LowerHex => "0123456789abcdef", _ => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" };
-                int length = random.Next(run.Min, (run.Max < 0 ? run.Min + 64 : run.Max) + 1);
-                for (int i = 0; i < length; i++) { text.Append(alphabet[random.Next(alphabet.Length)]); }
+                int length = run.Min + Next((run.Max < 0 ? run.Min + 64 : run.Max) - run.Min + 1);
+                for (int i = 0; i < length; i++) { text.Append(alphabet[Next(alphabet.Length)]); }
             }
 
             yield return Encoding.ASCII.GetBytes(text.ToString());
+
+            // The same texts in every run.
+            int Next(int below)
+            {
+                state = (state * 1_664_525) + 1_013_904_223;
+                return (int)((state >> 8) % (uint)below);
+            }
         }
     }
 
