@@ -8,6 +8,7 @@ var root = new RootCommand("Policy enforcement inside Kafka: producers write to 
     RunCommand.Create(),
     TopicsCommand.Create(),
     LintCommand.Create(),
+    LockCommand.Create(),
     TestCommand.Create(),
     DecideCommand.Create(),
     CostCommand.Create(),

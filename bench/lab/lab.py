@@ -66,6 +66,8 @@ class Services:
     """A broker and a registry of this run's own, ended with it."""
 
     def __init__(self, registry=True, settings=()):
+        # Whoever ends this program ends what it started.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="policystreams-bench-"))
         self._kafka = need("POLICYSTREAMS_TEST_KAFKA", "a script that starts a broker")
         self._registry = need("POLICYSTREAMS_TEST_REGISTRY", "a script that starts a registry") if registry else None

@@ -192,7 +192,7 @@ internal static class DecideCommand
         {
             // Only the binding that is asked for needs a schema.
             document = document.Only(binding.Name);
-            try { subjects = new() { [binding.Name] = LocalSchemas.Single(binding, PolicyInputs.Read(schemaPath).Text) }; }
+            try { subjects = new() { [binding.Name] = LocalSchemas.Single(binding, PolicyInputs.Read(schemaPath).Text, PolicyInputs.Beside(PolicyInputs.FolderOf(schemaPath))) }; }
             catch (SchemaException fault) { throw new IOException($"--schema {schemaPath}: {fault.Message}"); }
             if (binding.KeyFormat == KeyFormat.Avro)
             {

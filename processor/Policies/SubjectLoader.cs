@@ -51,7 +51,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
     public static SchemaVersion Parse(RegisteredSchema schema)
     {
         if (schema.Unusable is { } why) { throw new SchemaException(why); }
-        RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => reference.Text)]);
+        RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new SchemaReferenceText(reference.Name, reference.Text))]);
         return new SchemaVersion(schema.Version, schema.Id, parsed) { Tags = schema.Tags, Deleted = schema.Deleted };
     }
 
@@ -102,8 +102,9 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
         string what = key ? $"keys of binding `{binding.Name}`" : $"binding `{binding.Name}`";
         try
         {
-            string text = File.ReadAllText(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policy.Path)) ?? ".", file));
-            return key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text);
+            string folder = Path.GetDirectoryName(Path.GetFullPath(policy.Path)) ?? ".";
+            string text = File.ReadAllText(Path.Combine(folder, file));
+            return key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text, imported => File.Exists(Path.Combine(folder, imported)) ? File.ReadAllText(Path.Combine(folder, imported)) : null);
         }
         catch (SchemaException fault)
         {

@@ -171,7 +171,7 @@ internal sealed partial class StreamThread : IGroupListener
         StreamLog.Restoring(_logger, runner.ToString(), restore.RecordsRead, restore.Left, (long)_time.GetElapsedTime(restore.StartedAt).TotalMilliseconds);
         if (restore.OpenFrom is { } open && _time.GetElapsedTime(restore.MovedAt) >= HangsAfter)
         {
-            TellHanging(runner, open);
+            TellHanging(runner, restore, open);
             return;
         }
 
@@ -179,13 +179,16 @@ internal sealed partial class StreamThread : IGroupListener
     }
 
     /// <summary>Only the broker or an operator can end such a transaction; to go on without what is behind it would be to guess.</summary>
-    private void TellHanging(TaskRunner runner, TopicPartitionOffset open)
+    private void TellHanging(TaskRunner runner, TaskRestore restore, TopicPartitionOffset open)
     {
         string why = string.Create(
             CultureInfo.InvariantCulture,
-            $"a transaction on {open.Topic}-{open.Partition.Value} that begins at offset {open.Offset.Value} does not end: Kafka has lost its end, or it is another writer's. Nobody can read past it until it is aborted: "
-            + $"`kafka-transactions.sh --bootstrap-server BROKER abort --topic {open.Topic} --partition {open.Partition.Value} --start-offset {open.Offset.Value}`; "
-            + $"`kafka-transactions.sh --bootstrap-server BROKER find-hanging --broker-id ID` shows whether others hang too");
+            $"a transaction on {open.Topic}-{open.Partition.Value} that begins at offset {open.Offset.Value} does not end: Kafka has lost its end, or it is another writer's. Nobody can read past it until it is aborted");
+        why += restore.IsCommittedElsewhere
+            ? ". Do not do that yet: the group's offset is past what is visible here, so Kafka has committed it on other partitions. docs/operations, A transaction that does not end, says how to go on without losing records"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $": `kafka-transactions.sh --bootstrap-server BROKER abort --topic {open.Topic} --partition {open.Partition.Value} --start-offset {open.Offset.Value}`; `kafka-transactions.sh --bootstrap-server BROKER find-hanging --broker-id ID` shows whether others hang too");
         if (!_health.Bad(runner.Component, why)) { return; }
         _metrics.AddEvent("alarms");
         StreamLog.TaskWaits(_logger, runner.ToString(), why);

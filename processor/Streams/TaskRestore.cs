@@ -101,6 +101,11 @@ internal sealed class TaskRestore
 
     public long HeldStable { get; set; } = -1;
 
+    /// <summary>
+    /// True where the group has committed offsets of a transaction that is not visible here: Kafka has committed it and written its end to some partitions only. A first transaction has no head before it.
+    /// </summary>
+    public bool IsCommittedElsewhere => CommittedIngress > (_headValue is null ? LowIngress : TaskHead.TryParse(_headValue, out _)?.NextIngress ?? long.MaxValue);
+
     /// <summary>The first record of an open transaction that is in the way, as far as that is known.</summary>
     public TopicPartitionOffset? OpenFrom =>
         !StateRead && StateStable >= 0 && StateStable < StateEnd ? new TopicPartitionOffset(State, StateStable)

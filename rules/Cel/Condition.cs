@@ -19,6 +19,9 @@ public sealed class Condition
     /// <summary>Paths into the key that are read, see <see cref="KeyReads"/>.</summary>
     internal IReadOnlyList<PolicyStreams.Schemas.PathStep[]> KeyPathsRead { get; init; } = [];
 
+    /// <summary>The checked expression, for proofs about it.</summary>
+    internal Syntax.Expr Syntax { get; init; } = null!;
+
     /// <summary>For lint: what is legal and probably meant otherwise.</summary>
     public IReadOnlyList<CelDiagnostic> Notes { get; init; } = [];
 

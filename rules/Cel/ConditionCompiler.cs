@@ -103,6 +103,7 @@ public sealed class ConditionCompiler
             Cost = new ConditionCost(RecordBytesMax, HeadersMax, Avro).Of(expr, compiler.Interpreted > 0),
             Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
             Canonical = CelPrinter.Print(expr),
+            Syntax = expr,
         };
     }
 

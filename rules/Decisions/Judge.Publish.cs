@@ -101,7 +101,9 @@ public sealed partial class Judge
         schema = null;
         payload = default;
         if (!input.HasValue || ReadFrame(binding, input, out SchemaFrame frame) != DecodeOutcome.Decoded) { return false; }
-        schema = binding.Find(frame.Schema)?.Schema;
+        Writer? writer = binding.Find(frame.Schema);
+        schema = writer?.Schema;
+        if (writer?.Indexes is { } indexes && !binding.Unframed && ReadIndexes(binding, indexes, input, ref frame, out bool _) != DecodeOutcome.Decoded) { return false; }
         payload = verdict.ValueRewritten ? verdict.Output.Slice(verdict.ValueStart, verdict.ValueLength)[frame.PayloadStart..] : input.Value[frame.PayloadStart..];
         return schema is not null;
     }
@@ -177,14 +179,14 @@ public sealed partial class Judge
 
     private bool PublishValue(BindingScratch scratch, in RecordInput input, in Reading reading, ByteBuffer output, Verdict verdict)
     {
-        if (!input.HasValue || !scratch.Values.HasWork(_frame)) { return true; }
+        if (!input.HasValue || !(_frame.MustRewrite || scratch.Values.HasWork(_frame))) { return true; }
         SiteMasker masker = scratch.Values;
         RecordProgram program = reading.Writer!.Program!;
         masker.Begin(input, program);
         int start = output.Length;
         output.Append(input.Value[..reading.PayloadStart]);
         if (program.Rewrite(input.Value[reading.PayloadStart..], _frame, masker, output) != RewriteOutcome.Written) { return MaskFailed(verdict.Binding, verdict, masker.Failed, masker.FailCode); }
-        if (masker.Applied == 0)
+        if (masker.Applied == 0 && !_frame.MustRewrite)
         {
             output.Truncate(start);
             return true;

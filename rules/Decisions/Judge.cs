@@ -5,6 +5,7 @@ using PolicyStreams.Rules.Decisions;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Rules;
 
@@ -149,6 +150,14 @@ public sealed partial class Judge
             if (writer is null) { return Stage.Unknown; }
             if (writer.SchemaId > 0) { verdict.SchemaId = writer.SchemaId; }
             if (writer.Refusal is not null) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, writer.Refusal); }
+            if (writer.Indexes is { } indexes && !binding.Unframed)
+            {
+                outcome = ReadIndexes(binding, indexes, input, ref frame, out bool other);
+                if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
+                if (other) { return Cause(scratch, verdict, SystemCauses.SchemaNotAdmitted, "record-name"); }
+                reading.PayloadStart = frame.PayloadStart;
+            }
+
             outcome = writer.Program!.Walk(input.Value[frame.PayloadStart..], _frame);
             if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
         }
@@ -225,7 +234,26 @@ public sealed partial class Judge
         }
 
         int headers = SchemaHeader(input.Headers, FrameReader.ValueHeader, out ReadOnlySpan<byte> header);
-        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding.Writers);
+        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding.Writers, binding.Document.Format == SchemaFormat.Protobuf);
+    }
+
+    /// <summary>Goes past the message indexes: behind the prefix, or where a header alone names the schema, in the header.</summary>
+    private static DecodeOutcome ReadIndexes(CompiledBinding binding, MessageIndexes indexes, in RecordInput input, ref SchemaFrame frame, out bool other)
+    {
+        int headers = SchemaHeader(input.Headers, FrameReader.ValueHeader, out ReadOnlySpan<byte> header);
+        DecodeOutcome outcome;
+        if (frame.PayloadStart == 0)
+        {
+            ReadOnlySpan<byte> behind = header[(frame.Schema.Kind == SchemaRefKind.Id ? FrameReader.IdPrefixLength : FrameReader.GuidPrefixLength)..];
+            outcome = indexes.Read(Framing.Confluent, behind, out int all, out other);
+            return outcome == DecodeOutcome.Decoded && all != behind.Length ? DecodeOutcome.MessageIndex : outcome;
+        }
+
+        outcome = indexes.Read(binding.Document.Framing, input.Value[frame.PayloadStart..], out int length, out other);
+        frame = frame with { PayloadStart = frame.PayloadStart + length };
+
+        // A header beside the prefix says the same, indexes included, or one of the two is read as another message.
+        return outcome == DecodeOutcome.Decoded && headers > 0 && !header.SequenceEqual(input.Value[..frame.PayloadStart]) ? DecodeOutcome.FrameConflict : outcome;
     }
 
     /// <summary>How many headers have the name, and the last one's value.</summary>

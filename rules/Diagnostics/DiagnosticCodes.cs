@@ -53,6 +53,8 @@ public static class DiagnosticCodes
     public const string UnknownMaskKey = "PS0306";
     public const string VersionMismatch = "PS0307";
     public const string ListsOnly = "PS0308";
+    public const string UnknownFieldsKept = "PS0311";
+    public const string FirstMessage = "PS0312";
 
     public const string UnguardedNull = "PS0401";
     public const string NotASymbol = "PS0402";
@@ -64,12 +66,32 @@ public static class DiagnosticCodes
     public const string RouteNeverUsed = "PS0408";
     public const string NoRules = "PS0409";
     public const string RuleWithoutBinding = "PS0410";
+
+    public const string NeverFires = "PS0420";
+    public const string AlwaysFires = "PS0421";
+    public const string ShadowedRule = "PS0422";
+    public const string NobodyApproves = "PS0423";
+
+    public const string ConventionText = "PS0430";
+    public const string ConventionTopic = "PS0431";
+    public const string ConventionMask = "PS0432";
+    public const string ConventionLimit = "PS0433";
+    public const string ConventionTest = "PS0434";
+    public const string SensitiveLeak = "PS0435";
+
+    public const string LockMissing = "PS0440";
+    public const string FieldNotReviewed = "PS0441";
+    public const string LockDiffers = "PS0442";
+    public const string TagLost = "PS0443";
+
     public const string CostAboveLimit = "PS0451";
 
     public const string NoTests = "PS0501";
     public const string UnknownPolicy = "PS0502";
     public const string BadGiven = "PS0503";
     public const string BadExpectation = "PS0504";
+
+    public const string NoSuchSurvivor = "PS0510";
 
     public const string RegistryCannotSay = "PS0601";
 
@@ -120,6 +142,8 @@ public static class DiagnosticCodes
         new(UnknownMaskKey, "a key that the host does not supply, or too short"),
         new(VersionMismatch, "a version of the subject lacks or retypes what the policy names"),
         new(ListsOnly, "a mask's `[*]` in JSON without a schema: it selects the elements of lists, and no values of objects"),
+        new(UnknownFieldsKept, "a Protobuf binding with `unknown_fields: keep`: what a record carries beyond its own schema goes out unseen"),
+        new(FirstMessage, "a Protobuf schema of several messages, and a binding that does not say which it takes: the first"),
         new(UnguardedNull, "a value that may be null is used where nothing makes sure that it is not"),
         new(NotASymbol, "compared with a text that is no symbol of the enum"),
         new(ExpiryAllows, "an expired hold lets the record through, and no Conventions document permits it"),
@@ -130,11 +154,26 @@ public static class DiagnosticCodes
         new(RouteNeverUsed, "a topic in `topics.routes` that no rule routes to"),
         new(NoRules, "a policy without rules"),
         new(RuleWithoutBinding, "a rule that applies to no binding"),
+        new(NeverFires, "a rule whose condition can never be true"),
+        new(AlwaysFires, "a rule whose condition is always true"),
+        new(ShadowedRule, "a rule that changes nothing, because of a stronger one wherever it fires"),
+        new(NobodyApproves, "a hold that nobody can approve, or not as many people as it asks for"),
+        new(ConventionText, "no owner or description, and the conventions ask for one"),
+        new(ConventionTopic, "a topic whose name is not as the conventions want it"),
+        new(ConventionMask, "a method that the conventions do not allow for fields of a tag"),
+        new(ConventionLimit, "a limit above what the conventions allow"),
+        new(ConventionTest, "a rule that fires in no test, and the conventions ask for one"),
+        new(SensitiveLeak, "a way out on which something that the conventions call sensitive is not masked"),
+        new(LockMissing, "a policy without a lock that can be read"),
+        new(FieldNotReviewed, "a field, or its type, that nobody has looked at since the policy was locked"),
+        new(LockDiffers, "a policy, or a version of a schema, that is not what was locked"),
+        new(TagLost, "a field that lost a tag since the policy was locked"),
         new(CostAboveLimit, "rules that may cost more for one record than `limits: { cost }` allows"),
         new(NoTests, "a test file without a test"),
         new(UnknownPolicy, "a test names a policy or binding that is not there"),
         new(BadGiven, "a test's record cannot be made"),
         new(BadExpectation, "a test expects something that can never be"),
+        new(NoSuchSurvivor, "an explanation of a mutant that is not there, or that a test notices"),
         new(RegistryCannotSay, "the registry does not have what a running policy names, or it cannot be used"),
     ];
 }

@@ -11,6 +11,8 @@ public static class PolicyLinter
     /// <param name="schemas">Gives the schemas of a policy's bindings, adding diagnostics for what is missing. Null checks the documents alone.</param>
     /// <param name="keys">Null takes every key that a policy names as supplied: lint runs where keys are not.</param>
     /// <param name="conventions">What a platform team permits; null permits nothing beyond what is legal everywhere.</param>
+    /// <param name="tested">Ids of the rules that fire in tests of a policy, for conventions that ask for tests; null where nobody ran any.</param>
+    /// <param name="locks">The lock beside a policy, or null where there is none; null where locks are not asked for.</param>
     /// <param name="more">Further checks of what could be read of the files: what the host knows and this library does not.</param>
     /// <returns>In the order of files and lines. Mistakes of one kind hide none of another: what can be read of a file that has errors is checked all the same.</returns>
     public static IReadOnlyList<Diagnostic> Lint(
@@ -18,17 +20,18 @@ public static class PolicyLinter
         Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas,
         KeyRing? keys = null,
         IReadOnlyList<ConventionsDocument>? conventions = null,
-        Func<IReadOnlyList<PolicyDocument>, IReadOnlyList<Diagnostic>>? more = null)
+        Func<IReadOnlyList<PolicyDocument>, IReadOnlyList<Diagnostic>>? more = null,
+        Func<PolicyDocument, IReadOnlySet<string>?>? tested = null,
+        Func<PolicyDocument, PolicyFile?>? locks = null)
     {
+        conventions ??= [];
         PolicyLoad load = PolicySet.Load(files);
         var all = new List<Diagnostic>(load.Diagnostics);
         foreach (PolicyDocument policy in load.Documents)
         {
-            var bag = new DiagnosticBag(policy.Path);
-            CheckDocument(policy, conventions ?? [], bag);
-            all.AddRange(bag.ToList());
             if (schemas is null)
             {
+                Check(policy, conventions, tested, null, all);
                 CheckSyntax(policy, policy.Rules, all);
                 continue;
             }
@@ -40,6 +43,14 @@ public static class PolicyLinter
             string[] typed = [.. policy.Bindings.Select(binding => binding.Name).Where(subjects.ContainsKey)];
             CompiledPolicy? compiled = CompiledPolicy.Compile(policy.Only(typed), subjects, keys ?? Stand(policy), said);
             if (compiled is not null) { said.AddRange(CostLint.Check(policy, compiled)); }
+            Check(policy, conventions, tested, compiled, all);
+            if (locks is not null && compiled is not null)
+            {
+                var bag = new DiagnosticBag(policy.Path);
+                PolicyLock.Check(policy, compiled, locks(policy), bag, all);
+                all.AddRange(bag.ToList());
+            }
+
             CheckSyntax(policy, [.. policy.Rules.Where(rule => !typed.Any(rule.AppliesTo))], all);
             all.AddRange(said);
         }
@@ -74,7 +85,25 @@ public static class PolicyLinter
         all.AddRange(bag.ToList());
     }
 
-    private static void CheckDocument(PolicyDocument policy, IReadOnlyList<ConventionsDocument> conventions, DiagnosticBag bag)
+    /// <param name="compiled">Null where there are no schemas, or the policy has errors: then nothing is proven of it.</param>
+    private static void Check(PolicyDocument policy, IReadOnlyList<ConventionsDocument> conventions, Func<PolicyDocument, IReadOnlySet<string>?>? tested, CompiledPolicy? compiled, List<Diagnostic> all)
+    {
+        var bag = new DiagnosticBag(policy.Path);
+        RuleProofs? proofs = compiled is null ? null : new RuleProofs(compiled);
+        CheckDocument(policy, conventions, proofs, bag);
+        ConventionsCheck.Check(policy, conventions, tested?.Invoke(policy), bag);
+        HoldCheck.Check(policy, conventions, bag);
+        proofs?.Check(bag);
+        foreach (CompiledBinding binding in compiled?.Bindings.Values ?? [])
+        {
+            ConventionsCheck.CheckMasks(binding, conventions, bag);
+            foreach (ConventionsDocument one in conventions) { LeakCheck.Check(binding, one, bag); }
+        }
+
+        all.AddRange(bag.ToList());
+    }
+
+    private static void CheckDocument(PolicyDocument policy, IReadOnlyList<ConventionsDocument> conventions, RuleProofs? proofs, DiagnosticBag bag)
     {
         // What is missing may be what the mistakes took away.
         bool whole = !policy.HasErrors;
@@ -92,7 +121,7 @@ public static class PolicyLinter
                 if (!tags.TryAdd(tag.Key, rule)) { bag.Warning(rule.EffectNode, DiagnosticCodes.TagTwice, $"rule `{rule.Id}` sets tag `{tag.Key}`, which rule `{tags[tag.Key].Id}` sets too", "where both fire, the first one's value holds"); }
             }
 
-            if (rule.Mask?.Path is not null && !rule.Shadow) { CheckMasks(policy, i, rule, bag); }
+            if (rule.Mask is not null && !rule.Shadow) { CheckMasks(policy, i, rule, proofs, bag); }
         }
 
         if (policy.OnError is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.PlaceOf("on_error", "hold", "on_expiry"), "`on_error`"); }
@@ -116,16 +145,24 @@ public static class PolicyLinter
     private static Yaml.YamlNode RouteNode(BindingDocument binding, string route) =>
         binding.Whole.Find("topics")?.Find("routes")?.Items.FirstOrDefault(item => item.Text == route) ?? binding.Node;
 
-    private static void CheckMasks(PolicyDocument policy, int index, RuleDocument rule, DiagnosticBag bag)
+    private static void CheckMasks(PolicyDocument policy, int index, RuleDocument rule, RuleProofs? proofs, DiagnosticBag bag)
     {
         for (int j = 0; j < index; j++)
         {
             RuleDocument earlier = policy.Rules[j];
-            if (earlier.Shadow || earlier.Mask?.Path is not { } path || !path.Equals(rule.Mask!.Path) || path.Root != rule.Mask.Path!.Root) { continue; }
+            if (earlier.Shadow || earlier.Mask is not { } mask || !SameSelector(mask, rule.Mask!)) { continue; }
             if (!policy.Bindings.Any(binding => rule.AppliesTo(binding.Name) && earlier.AppliesTo(binding.Name))) { continue; }
-            if (earlier.When is null) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks `{path}` before it, always"); }
-            else { bag.Warning(rule.EffectNode, DiagnosticCodes.TwoMasksOneField, $"rules `{earlier.Id}` and `{rule.Id}` both mask `{path}`", "where both apply, the first one holds"); }
+            string what = mask.Tag is { } tag ? $"fields of tag `{tag}`" : $"`{mask.Path}`";
+            bool everywhere = policy.Bindings.All(binding => !rule.AppliesTo(binding.Name) || earlier.AppliesTo(binding.Name));
+            if (earlier.When is null && everywhere) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks {what} before it, always"); }
+            else if (proofs?.Implies(rule, earlier) == true) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks {what} before it wherever it fires"); }
+            else if (mask.Path is null || proofs?.Exclude(earlier, rule) == true) { continue; }
+            else { bag.Warning(rule.EffectNode, DiagnosticCodes.TwoMasksOneField, $"rules `{earlier.Id}` and `{rule.Id}` both mask `{mask.Path}`", "where both apply, the first one holds"); }
             return;
         }
     }
+
+    /// <summary>Two explicit paths, or two tags: a tag's mask under an explicit one is a safety net.</summary>
+    private static bool SameSelector(MaskDocument one, MaskDocument other) =>
+        one.Path is { } path ? other.Path is { } own && path.Equals(own) && path.Root == own.Root : one.Tag is { } tag && tag == other.Tag;
 }

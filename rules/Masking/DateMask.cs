@@ -25,6 +25,7 @@ internal static class DateMask
     public static long? InUnit(long seconds, string nativeName) => nativeName switch
     {
         "date" => FloorDiv(seconds, DaySeconds),
+        "google.protobuf.Timestamp" => seconds,
         _ when nativeName.EndsWith("-millis", StringComparison.Ordinal) => Scale(seconds, 1_000),
         _ when nativeName.EndsWith("-micros", StringComparison.Ordinal) => Scale(seconds, 1_000_000),
         _ when nativeName.EndsWith("-nanos", StringComparison.Ordinal) => Scale(seconds, 1_000_000_000),

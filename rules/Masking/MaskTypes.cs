@@ -46,7 +46,7 @@ internal static class MaskTypes
             case MaskMethod.Redact:
                 return RedactFault(type, []);
             case MaskMethod.Remove:
-                if (parent is ValueKind.List or ValueKind.Map or ValueKind.Dyn) { return null; }
+                if (parent is ValueKind.List or ValueKind.Map or ValueKind.Dyn || type.Removable) { return null; }
                 help = "use `redact`";
                 return parent == ValueKind.Record ? "a field of a record cannot be removed" : "there is nothing to remove it from";
             case MaskMethod.Bucket:

@@ -1,6 +1,7 @@
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Json;
+using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Rules;
 
@@ -11,6 +12,7 @@ namespace PolicyStreams.Rules;
 public static class LocalSchemas
 {
     private const int VersionsMax = 1_000;
+    private const int ImportsMax = 1_000;
 
     /// <summary>Where the schema of a binding's values may be, relative to the policy's folder, first choice first. Empty where it needs none.</summary>
     public static IReadOnlyList<string> Candidates(BindingDocument binding) => Candidates(binding.SchemaFile, binding.Subject, binding.Format);
@@ -21,11 +23,12 @@ public static class LocalSchemas
 
     /// <summary>One version, id 0: its values are unframed.</summary>
     /// <param name="text">The schema's text; ignored for JSON without a schema.</param>
+    /// <param name="read">Gives the text of a file that a Protobuf schema imports, by its path relative to the policy's folder; null where there is none.</param>
     /// <exception cref="SchemaException">The text is no schema of the binding's format.</exception>
-    public static SubjectSchemas Single(BindingDocument binding, string? text)
+    public static SubjectSchemas Single(BindingDocument binding, string? text, Func<string, string?>? read = null)
     {
         RecordSchema schema = binding.Format == SchemaFormat.Json && binding.Subject is null && binding.SchemaFile is null && text is null
-            ? SchemalessJson.Instance : Parse(binding.Format, text ?? "");
+            ? SchemalessJson.Instance : Parse(binding.Format, text ?? "", Imports(binding.SchemaFile ?? "", read));
         return new SubjectSchemas(binding.Subject ?? "", [new SchemaVersion(1, 0, schema)]);
     }
 
@@ -35,12 +38,12 @@ public static class LocalSchemas
 
     /// <summary>Several versions, oldest first; ids are numbers of versions, from 1.</summary>
     /// <exception cref="SchemaException">A text is no schema of the format; the message names the version.</exception>
-    public static SubjectSchemas Several(string subject, SchemaFormat format, IReadOnlyList<string> texts)
+    public static SubjectSchemas Several(string subject, SchemaFormat format, IReadOnlyList<string> texts, Func<string, string?>? read = null)
     {
         var versions = new List<SchemaVersion>();
         foreach (string text in texts)
         {
-            try { versions.Add(new SchemaVersion(versions.Count + 1, versions.Count + 1, Parse(format, text))); }
+            try { versions.Add(new SchemaVersion(versions.Count + 1, versions.Count + 1, Parse(format, text, read))); }
             catch (SchemaException fault) { throw new SchemaException($"version {versions.Count + 1}: {fault.Message}"); }
         }
 
@@ -84,7 +87,7 @@ public static class LocalSchemas
                     return;
                 }
 
-                try { found[name] = single is null ? Several(subject, format, several) : new SubjectSchemas(subject, [new SchemaVersion(1, 0, Parse(format, single))]); }
+                try { found[name] = single is null ? Several(subject, format, several, Imports(candidate, read)) : new SubjectSchemas(subject, [new SchemaVersion(1, 0, Parse(format, single, Imports(candidate, read)))]); }
                 catch (SchemaException fault) { bag.Error(binding.Node, DiagnosticCodes.SchemaUnusable, $"schema `{candidate}` of {of}binding `{binding.Name}`: {fault.Message}"); }
                 return;
             }
@@ -117,10 +120,36 @@ public static class LocalSchemas
         return $"{candidate[..dot]}.v{version}{candidate[dot..]}";
     }
 
-    private static AvroSchema Parse(SchemaFormat format, string text) => format switch
+    /// <summary>Finds imports beside the file that has them, else from the policy's folder on.</summary>
+    private static Func<string, string?>? Imports(string file, Func<string, string?>? read)
+    {
+        if (read is null) { return null; }
+        string folder = file[..(file.LastIndexOf('/') + 1)];
+        return import => import.StartsWith('/') || import.Contains('\\', StringComparison.Ordinal) || import.Split('/').Contains("..") ? null : read(folder + import) ?? read(import);
+    }
+
+    private static ProtobufSchema Protobuf(string text, Func<string, string?>? read)
+    {
+        var references = new List<SchemaReferenceText>();
+        var asked = new HashSet<string>(StringComparer.Ordinal);
+        var open = new Queue<string>([text]);
+        while (read is not null && open.TryDequeue(out string? next))
+        {
+            foreach (string import in ProtobufSchema.Imports(next))
+            {
+                if (!asked.Add(import) || asked.Count > ImportsMax || read(import) is not { } found) { continue; }
+                references.Add(new SchemaReferenceText(import, found));
+                open.Enqueue(found);
+            }
+        }
+
+        return ProtobufSchema.Parse(text, references);
+    }
+
+    private static RecordSchema Parse(SchemaFormat format, string text, Func<string, string?>? read = null) => format switch
     {
         SchemaFormat.Avro => AvroSchema.Parse(text, []),
         SchemaFormat.Json => throw new SchemaException("schemas for JSON are not supported yet; leave `subject` and `schema` out"),
-        _ => throw new SchemaException("format protobuf is not supported yet"),
+        _ => Protobuf(text, read),
     };
 }

@@ -175,10 +175,10 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
             return null;
         }
 
-        if (!binding.Unframed) { binding.AppendFrame(_input); }
-        if (schema.TryEncodeJson(line, _input)) { return null; }
         try
         {
+            if (!binding.Unframed) { binding.AppendFrame(_input); }
+            if (schema.TryEncodeJson(line, _input)) { return null; }
             var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = Reading.MaxDepth });
             using JsonDocument document = JsonDocument.ParseValue(ref reader);
             if (reader.BytesConsumed < line.Length && line[(int)reader.BytesConsumed..].ContainsAnyExcept(" \t\r\n"u8)) { return "more than one JSON value"; }

@@ -4,6 +4,7 @@ using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 using PolicyStreams.Schemas.Json;
+using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Rules;
 
@@ -29,7 +30,8 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         var root = new CaptureRow { Node = new CaptureNode { Type = type } };
         SubjectSchemas? keySchemas = KeySchemas();
         RecordSchema? keySchema = keySchemas?.Checked;
-        CheckRecordName(subject, binding.RecordName);
+        CheckRecordName(subject, binding.Message ?? binding.RecordName);
+        CheckProtobuf();
         if (keySchemas is not null) { CheckRecordName(keySchemas, binding.KeyRecord); }
         var compiler = new ConditionCompiler(type, KeyType(keySchema), root) { RecordBytesMax = policy.RecordBytesMax, HeadersMax = policy.HeadersMax, Avro = binding.Format == SchemaFormat.Avro };
         _tags = Tags(subject);
@@ -63,7 +65,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         CompiledMask[] wholeKeyMasks = [.. rules.Where(rule => rule.Document.Mask?.Path is { Root: PathRoot.Key, Steps.Length: 0 }).Select(rule => Mask(rule, -1))];
         if (bag.ErrorCount > errors) { return null; }
 
-        var plan = new CapturePlan { Root = root, Selectors = [.. selectors.Select(selector => selector.Selector)], TagsByPath = _tags };
+        var plan = new CapturePlan { Root = root, Selectors = [.. selectors.Select(selector => selector.Selector)], TagsByPath = _tags, UnknownFields = binding.UnknownFields };
         CapturePlan? keyPlan = keySchema is null ? null : new CapturePlan
         {
             Root = new CaptureRow { Node = new CaptureNode { Type = keySchema.Type } },
@@ -134,13 +136,36 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             });
         }
 
+        SchemaNumbers.Unite(subject.Versions, tags);
         return tags;
+    }
+
+    /// <summary>What a Protobuf binding leaves to chance.</summary>
+    private void CheckProtobuf()
+    {
+        if (subject.Checked is not ProtobufSchema schema) { return; }
+        if (binding.Message is { } message && schema.Type.FullName != message)
+        {
+            (int line, int column) = binding.PlaceOf("message");
+            bag.Add(line, column, DiagnosticCodes.SchemaUnusable, Severity.Error, $"the schema of binding `{binding.Name}` has no message `{message}`", NearestName.Help(message, schema.MessageNames, "its messages"));
+        }
+
+        if (binding is { Message: null, RecordName: null } && schema.MessageNames.Count > 1)
+        {
+            bag.Add(binding.Node.Line, binding.Node.Column, DiagnosticCodes.FirstMessage, Severity.Note, $"the schema of binding `{binding.Name}` has {schema.MessageNames.Count} messages, and `{schema.Type.FullName}`, its first, is taken: records of the others are denied", $"say which: message: {schema.Type.FullName}");
+        }
+
+        if (binding.UnknownFields == UnknownFields.Keep)
+        {
+            (int line, int column) = binding.PlaceOf("unknown_fields");
+            bag.Add(line, column, DiagnosticCodes.UnknownFieldsKept, Severity.Note, $"binding `{binding.Name}` keeps unknown fields: what a record carries beyond its own schema goes out unseen by every rule and mask", "`drop` cuts it out, `deny` refuses such records");
+        }
     }
 
     /// <summary>A subject that is named after a record holds that record; a version that is another one may not write, and the checked one must not be.</summary>
     private void CheckRecordName(SubjectSchemas schemas, string? record)
     {
-        if (record is null || schemas.Versions[^1].Id == 0) { return; }
+        if (record is null || schemas.Versions[^1].Id == 0 || (binding.Message is not null && schemas.CheckedVersion.Schema.Type.FullName != record)) { return; }
         foreach (SchemaVersion version in schemas.Versions)
         {
             if (version.Deleted || version.Schema.Type.FullName == record) { continue; }

@@ -1,5 +1,6 @@
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules;
 
@@ -34,6 +35,12 @@ public sealed class BindingDocument
 
     /// <summary>A schema file beside the policy, for work offline; relative to the policy's folder.</summary>
     public string? SchemaFile { get; init; }
+
+    /// <summary>Full name of the message that values are, of a Protobuf schema with several; null for the first.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>What becomes of Protobuf fields that a record's own schema does not have.</summary>
+    public UnknownFields UnknownFields { get; init; }
 
     public KeyFormat KeyFormat { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules;
 
@@ -8,7 +9,7 @@ namespace PolicyStreams.Rules;
 internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IReadOnlyList<RuleDocument> rules, int recordBytesMax, int headersMax, HoldTerms? holdTerms)
 {
     private static readonly string[] Keys =
-        ["name", "description", "format", "subject", "schema", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
+        ["name", "description", "format", "subject", "schema", "message", "unknown_fields", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
 
     private const int SubjectLengthMax = 512;
 
@@ -53,6 +54,7 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
         int? partitions = section.Int("partitions", 1, 100_000);
         if (section.Find("description") is { Kind: not YamlKind.Scalar } words) { bag.Error(words, DiagnosticCodes.WrongShape, $"`description` of {what} is text"); }
         Framing framing = FramingOf(section, what, subject);
+        string? message = Message(section, what, format, named?.Record, out UnknownFields unknown);
         NamedSubject? keySubject = KeySchema(section, what, (KeyFormat)Math.Max(keyFormat, 0), topics.Ingress, framing, subject is not null, out string? keySchemaFile, out Framing keyFraming);
         return name is null ? null : new BindingDocument
         {
@@ -66,6 +68,8 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
             SchemaFile = format < 0 ? null : schemaFile,
             Naming = named?.Naming ?? SubjectNaming.Topic,
             RecordName = named?.Record,
+            Message = message,
+            UnknownFields = unknown,
             KeyFormat = keyFormat < 0 ? KeyFormat.Bytes : (KeyFormat)keyFormat,
             KeySubject = keySubject?.Subject,
             KeyNaming = keySubject?.Naming ?? SubjectNaming.Topic,
@@ -89,6 +93,34 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
             Node = section.Find("name") ?? node,
             Whole = node,
         };
+    }
+
+    /// <summary>What only Protobuf has: which message of its schema values are, and what becomes of unknown fields.</summary>
+    private string? Message(Section section, string what, int format, string? record, out UnknownFields unknown)
+    {
+        unknown = UnknownFields.Deny;
+        if (format != (int)SchemaFormat.Protobuf)
+        {
+            foreach (string key in (string[])["message", "unknown_fields"])
+            {
+                if (format >= 0 && section.Find(key) is { } needless) { bag.Error(needless, DiagnosticCodes.BadValue, $"`{key}` of {what} is Protobuf's, and the format is another", "leave it out"); }
+            }
+
+            return null;
+        }
+
+        int word = section.Word("unknown_fields", "deny", "keep", "drop");
+        if (word > 0) { unknown = (UnknownFields)word; }
+        if (section.Find("message") is not { } node) { return null; }
+        string? message = section.Text(node, "message", SubjectLengthMax);
+        if (message is not null && !FullName.IsMatch(message))
+        {
+            bag.Error(node, DiagnosticCodes.BadName, $"`message` of {what} is no full name of a message", "package and name, with dots: shop.Order");
+            return null;
+        }
+
+        if (message is not null && record is not null && message != record) { bag.Error(node, DiagnosticCodes.BadValue, $"`message` of {what} is another than the record that its subject is named after", "leave it out"); }
+        return message;
     }
 
     private Framing FramingOf(Section section, string what, string? subject)

@@ -48,6 +48,12 @@ internal static class CanonicalForm
         json.WriteString("schema", binding.SchemaFile);
         json.WriteNumber("key_format", (int)binding.KeyFormat);
         if (binding.RecordName is not null) { json.WriteString("record", binding.RecordName); }
+        if (binding.Format == PolicyStreams.Schemas.SchemaFormat.Protobuf)
+        {
+            json.WriteString("message", binding.Message);
+            json.WriteNumber("unknown_fields", (int)binding.UnknownFields);
+        }
+
         if (binding.KeyFormat == KeyFormat.Avro)
         {
             json.WriteString("key_subject", binding.KeySubject);

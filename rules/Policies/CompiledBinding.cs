@@ -3,6 +3,7 @@ using PolicyStreams.Rules.Decisions;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Rules;
 
@@ -39,6 +40,9 @@ public sealed class CompiledBinding
     internal CompiledRule[] Rules { get; init; } = null!;
 
     internal CapturePlan Plan { get; init; } = null!;
+
+    /// <summary>Full name of the record that every writer has to be; null where any will do.</summary>
+    internal string? RecordName => Subject.RecordOf(Document.Message ?? Document.RecordName) ?? Document.RecordName;
 
     /// <summary>The rules' conditions as code.</summary>
     internal BindingConditions Conditions { get; private set; } = null!;
@@ -111,7 +115,13 @@ public sealed class CompiledBinding
 
     /// <summary>Appends the frame of a version, for records that are made offline.</summary>
     /// <param name="version">Null for the checked one.</param>
-    internal void AppendFrame(ByteBuffer output, SchemaVersion? version = null) => KeyCodec.AppendFrame(output, Document.Framing, (version ?? Subject.CheckedVersion).Id);
+    /// <exception cref="SchemaException">The binding's message cannot be named in a frame.</exception>
+    internal void AppendFrame(ByteBuffer output, SchemaVersion? version = null)
+    {
+        version ??= Subject.CheckedVersion;
+        KeyCodec.AppendFrame(output, Document.Framing, version.Id);
+        if (version.Schema is ProtobufSchema protobuf) { protobuf.Indexes.Append(Document.Framing, output); }
+    }
 
     internal Writer? Find(in SchemaRef schema) => Writers.Find(schema);
 
@@ -135,7 +145,8 @@ public sealed class CompiledBinding
 
     private Writer Compile(SchemaVersion version)
     {
-        if (version.Refusal(Document.RecordName) is { } refusal) { return refusal; }
+        version = version with { Schema = version.Schema.ForRecord(RecordName) };
+        if (version.Refusal(RecordName) is { } refusal) { return refusal; }
         var mismatches = new List<SchemaMismatch>();
         RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 
@@ -148,6 +159,7 @@ public sealed class CompiledBinding
             Version = version.Version,
             Schema = version.Schema,
             Program = program,
+            Indexes = (version.Schema as ProtobufSchema)?.Indexes,
             Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine))],
         };
     }

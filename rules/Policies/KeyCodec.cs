@@ -16,6 +16,8 @@ internal sealed class KeyCodec
         Subject = subject;
         Masks = masks;
         if (subject is null) { return; }
+        Tags = plan!.TagsByPath;
+        Selectors = plan.Selectors;
         Writers = new WriterTable(version => Compile(binding, subject, version, plan!, reads), pinned: Framing == Framing.None, subject.CheckedVersion.Version);
     }
 
@@ -28,6 +30,12 @@ internal sealed class KeyCodec
 
     /// <summary>Masks of fields inside the key, by selector of the key's plan.</summary>
     public CompiledMask[] Masks { get; }
+
+    /// <summary>What each of <see cref="Masks"/> selects.</summary>
+    public IReadOnlyList<MaskSelector> Selectors { get; } = [];
+
+    /// <summary>Tags of fields inside the key, by path from the key: the union over all versions.</summary>
+    public IReadOnlyDictionary<string, IReadOnlySet<string>> Tags { get; } = new Dictionary<string, IReadOnlySet<string>>();
 
     /// <summary>Null where the key's bytes speak for themselves (<c>bytes</c>, <c>string</c>, <c>long</c>): then nothing of them is checked before they are read.</summary>
     public WriterTable? Writers { get; }

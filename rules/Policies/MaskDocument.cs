@@ -10,7 +10,7 @@ public enum MaskMethod : byte { Redact, Constant, KeepLast, KeepFirst, Hmac, Enc
 public enum DatePart : byte { Year, Month, Day, Hour }
 
 /// <summary>A mask as its author wrote it: a selector and a method with what it needs. Immutable.</summary>
-public sealed class MaskDocument
+public sealed record MaskDocument
 {
     /// <summary>The explicit path; null for a tag.</summary>
     public FieldPath? Path { get; init; }

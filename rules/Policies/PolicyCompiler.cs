@@ -29,6 +29,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
                 continue;
             }
 
+            subject = subject.ForRecord(binding.Message ?? binding.RecordName);
             subjects.TryGetValue($"{binding.Name}/key", out SubjectSchemas? keySubject);
             ids[binding.Name] = [.. subject.Versions.Select(version => version.Id)];
             AppendIds(whole, binding.Name, subject);
@@ -68,7 +69,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
             }
 
             // A file has no id that would tell its content.
-            if (version.Id == 0) { text.Append(Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(version.Schema.Text)))).Append(','); }
+            if (version.Id == 0) { text.Append(Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(version.Schema.WholeText)))).Append(','); }
         }
 
         // What it is checked against is the latest, unless versions were added while it runs.

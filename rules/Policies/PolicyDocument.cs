@@ -3,7 +3,7 @@ using PolicyStreams.Rules.Yaml;
 namespace PolicyStreams.Rules;
 
 /// <summary>A policy as its author wrote it, defaults filled in. Immutable.</summary>
-public sealed class PolicyDocument
+public sealed record PolicyDocument
 {
     public required string Path { get; init; }
     public required string Name { get; init; }
@@ -51,23 +51,10 @@ public sealed class PolicyDocument
 
     internal PolicyDocument Only(IReadOnlyCollection<string> bindings) => Only(bindings, rule => bindings.Any(rule.AppliesTo));
 
-    private PolicyDocument Only(IReadOnlyCollection<string> bindings, Func<RuleDocument, bool> rules) => new()
+    private PolicyDocument Only(IReadOnlyCollection<string> bindings, Func<RuleDocument, bool> rules) => this with
     {
-        Path = Path,
-        Name = Name,
-        Owner = Owner,
-        Description = Description,
         Bindings = [.. Bindings.Where(one => bindings.Contains(one.Name))],
         Rules = [.. Rules.Where(rules)],
-        Shadow = Shadow,
-        RecordBytesMax = RecordBytesMax,
-        HeadersMax = HeadersMax,
-        CostMax = CostMax,
-        OnError = OnError,
-        OnSchemaMismatch = OnSchemaMismatch,
-        NameNode = NameNode,
-        Root = Root,
-        HasErrors = HasErrors,
     };
 
     /// <summary>The binding of this name, or null.</summary>

@@ -6,7 +6,7 @@ namespace PolicyStreams.Rules;
 public enum Effect : byte { Deny, Hold, Mask, Route, Tag }
 
 /// <summary>A rule as its author wrote it. Immutable.</summary>
-public sealed class RuleDocument
+public sealed record RuleDocument
 {
     public required string Id { get; init; }
 

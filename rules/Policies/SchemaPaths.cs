@@ -110,7 +110,7 @@ internal static class SchemaPaths
         ValueKind.Bytes => "bytes",
         ValueKind.Decimal => "a decimal",
         ValueKind.Timestamp => type.NativeName == "date" ? "a date" : "a timestamp",
-        ValueKind.Duration => "a time of day",
+        ValueKind.Duration => type.NativeName == "google.protobuf.Duration" ? "a duration" : "a time of day",
         ValueKind.CalendarDuration => "a duration",
         ValueKind.List => "a list",
         ValueKind.Map => "a map",

@@ -49,6 +49,13 @@ public sealed record SubjectSchemas(string Subject, IReadOnlyList<SchemaVersion>
 
     public RecordSchema Checked => CheckedVersion.Schema;
 
+    /// <summary>Full name of the record that all versions are seen as, where a schema has several (Protobuf): the one that is named, else the checked version's first. Null elsewhere.</summary>
+    public string? RecordOf(string? named) => Checked.Format != SchemaFormat.Protobuf ? null : named ?? Checked.Type.FullName;
+
+    /// <summary>The same versions, each seen as the record of this name; see <see cref="RecordOf"/>.</summary>
+    public SubjectSchemas ForRecord(string? named) =>
+        RecordOf(named) is { } record ? this with { Versions = [.. Versions.Select(version => version with { Schema = version.Schema.ForRecord(record) })] } : this;
+
     /// <summary>
     /// The same binding's schemas once the registry has more: versions that were known stay, so that no tag is lost, new ones are added, and the checked version stays what it is.
     /// Returns this instance where there is nothing new.

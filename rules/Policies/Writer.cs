@@ -14,6 +14,9 @@ internal sealed class Writer
 
     public RecordProgram? Program { get; init; }
 
+    /// <summary>How a framed value says which message of the schema it is; null for formats that have one record a schema.</summary>
+    public Schemas.Protobuf.MessageIndexes? Indexes { get; init; }
+
     /// <summary>Decodes keys for conditions, as the checked schema has them; null for values.</summary>
     public Cel.KeyReader? KeyReader { get; init; }
 

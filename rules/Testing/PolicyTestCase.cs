@@ -13,7 +13,7 @@ namespace PolicyStreams.Rules;
 internal sealed class PolicyTestCase(CompiledPolicy policy, string name, DiagnosticBag bag)
 {
     internal static readonly string[] GivenKeys = ["binding", "principal", "key", "key_version", "headers", "time", "partition", "offset", "version", "value", "bytes"];
-    internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "masked", "keys", "to", "route", "key", "headers", "value"];
+    internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "holds", "masked", "keys", "to", "route", "key", "headers", "value"];
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
@@ -23,7 +23,8 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     private readonly List<string> _failures = [];
 
     /// <summary>Failures, or null where the case cannot be run (an error is in the bag).</summary>
-    public IReadOnlyList<string>? Run(YamlNode givenNode, YamlNode expectNode, CoverageTally tally)
+    /// <param name="tally">Null where nobody asks what was reached.</param>
+    public IReadOnlyList<string>? Run(YamlNode givenNode, YamlNode expectNode, CoverageTally? tally)
     {
         string what = $"`given` of test `{YamlReader.Shown(name)}`";
         var given = new Section(givenNode, bag, what, GivenKeys);
@@ -35,34 +36,69 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
             return null;
         }
 
-        if (Binding(given, what) is not { } binding) { return null; }
         int errors = bag.ErrorCount;
-        byte[]? value = Value(given, binding, what);
-        byte[]? key = Key(given, binding, what);
-        RecordHeaders headers = Headers(given, what);
-        Principal principal = Who(given, binding, what);
-        long time = Time(given, what);
-        if (bag.ErrorCount > errors) { return null; }
-        var input = new RecordInput
-        {
-            Topic = binding.Document.Topics.Ingress,
-            Partition = given.Int("partition", 0, int.MaxValue) ?? 0,
-            Offset = given.Int("offset", 0, int.MaxValue) ?? 0,
-            TimestampMs = time,
-            HasKey = key is not null,
-            Key = key,
-            HasValue = value is not null,
-            Value = value,
-            Headers = headers,
-            Principal = principal,
-        };
-        _judge.Coverage = tally.Conditions;
+        if (!Record(given, what, out CompiledBinding? binding, out RecordHeaders headers, out Principal principal, out byte[]? value, out byte[]? key, out long time)) { return null; }
+        RecordInput input = Input(given, binding, headers, principal, value, key, time);
+        _judge.Coverage = tally?.Conditions;
         Judge(binding, input, release: false);
-        tally.Count(binding, _verdict);
+        tally?.Count(binding, _verdict);
         _judge.Coverage = null;
         Compare(expect, binding, input);
         return bag.ErrorCount > errors ? null : _failures;
     }
+
+    /// <summary>Judges a record alone. Everything that the policy says of it is in the text, so that two policies' texts are the same where nothing tells them apart.</summary>
+    /// <returns>Null where the record cannot be made; <c>Short</c> is for people.</returns>
+    public (string Whole, string Short)? Tell(YamlNode givenNode)
+    {
+        const string What = "the record";
+        if (givenNode.Kind != YamlKind.Mapping) { return null; }
+        var given = new Section(givenNode, bag, What, GivenKeys);
+        if (!Record(given, What, out CompiledBinding? binding, out RecordHeaders headers, out Principal principal, out byte[]? value, out byte[]? key, out long time)) { return null; }
+        RecordInput input = Input(given, binding, headers, principal, value, key, time);
+        Judge(binding, input, release: false);
+        string outcome = Word(_verdict.Outcome);
+        string brief = $"{outcome} {Show(_verdict.Rules)}{(_verdict.Shadow.Count > 0 ? $", shadow {Show(_verdict.Shadow)}" : "")}, to {_verdict.To}";
+        var whole = new StringBuilder(brief).Append(Show(_verdict.Reasons)).AppendJoin(',', _verdict.Errors).AppendJoin(',', _verdict.Tags).AppendJoin(',', _verdict.Holds.Select(Spelled));
+        if (_verdict.Outcome == Outcome.Hold) { Judge(binding, input, release: true); }
+        whole.Append(Show(_verdict.Masked)).Append(Show(_verdict.Keys)).Append(_verdict.KeyNulled);
+        if (_verdict.ValueRewritten) { whole.Append(Convert.ToHexString(_output.Slice(_verdict.ValueStart, _verdict.ValueLength))); }
+        if (_verdict.KeyRewritten) { whole.Append(Convert.ToHexString(_output.Slice(_verdict.KeyStart, _verdict.KeyLength))); }
+        for (int i = 0; i < _verdict.Headers.Count; i++) { whole.Append(Convert.ToHexString(_verdict.Headers.Name(i))).Append('=').Append(Convert.ToHexString(_verdict.Headers.Value(i))); }
+        return (whole.ToString(), brief);
+    }
+
+    private static string Spelled(HoldTerms terms) => string.Create(
+        CultureInfo.InvariantCulture, $"{terms.Rule} {Show(terms.Approvers)} {terms.Quorum} {terms.Expires} {terms.OnExpiry} {terms.Scope} {terms.OwnGroupMayApprove} {terms.Reason}");
+
+    private bool Record(
+        Section given, string what, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CompiledBinding? binding, out RecordHeaders headers, out Principal principal, out byte[]? value, out byte[]? key, out long time)
+    {
+        int errors = bag.ErrorCount;
+        (headers, principal, value, key, time) = (RecordHeaders.Empty, Principal.None, null, null, 0);
+        binding = Binding(given, what);
+        if (binding is null) { return false; }
+        value = Value(given, binding, what);
+        key = Key(given, binding, what);
+        headers = Headers(given, what);
+        principal = Who(given, binding, what);
+        time = Time(given, what);
+        return bag.ErrorCount == errors;
+    }
+
+    private static RecordInput Input(Section given, CompiledBinding binding, RecordHeaders headers, Principal principal, byte[]? value, byte[]? key, long time) => new()
+    {
+        Topic = binding.Document.Topics.Ingress,
+        Partition = given.Int("partition", 0, int.MaxValue) ?? 0,
+        Offset = given.Int("offset", 0, int.MaxValue) ?? 0,
+        TimestampMs = time,
+        HasKey = key is not null,
+        Key = key,
+        HasValue = value is not null,
+        Value = value,
+        Headers = headers,
+        Principal = principal,
+    };
 
     private void Judge(CompiledBinding binding, in RecordInput input, bool release)
     {
@@ -114,9 +150,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         RecordSchema schema = version?.Schema ?? binding.CheckedSchema;
         if (schema is SchemalessJson) { return Encoding.UTF8.GetBytes(json.GetRawText()); }
         var buffer = new ByteBuffer();
-        if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
         try
         {
+            if (!binding.Unframed) { binding.AppendFrame(buffer, version); }
             schema.EncodeJson(json, buffer);
             return buffer.Written.ToArray();
         }
@@ -223,6 +259,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         List(expect, "reasons", _verdict.Reasons);
         Errors(expect);
         if (expect.Find("tags") is { } tags) { Tags(tags); }
+        if (expect.Find("holds") is { } holds) { Holds(holds); }
         if (expect.Find("to") is { } to) { Same("to", to.Text, _verdict.To); }
         if (expect.Find("route") is { } route && expect.Text(route, "route") is { } topic) { Same("route", topic, _verdict.To); }
         if (!(expect.Has("value") || expect.Has("masked") || expect.Has("keys") || expect.Has("key") || expect.Has("headers"))) { return; }
@@ -336,6 +373,34 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         List<string> want = [.. node.Entries.Select(entry => $"{entry.Key.Text}: {entry.Value.Text}").Order(StringComparer.Ordinal)];
         List<string> got = [.. _verdict.Tags.Select(tag => $"{tag.Key}: {tag.Value}").Order(StringComparer.Ordinal)];
         if (!want.SequenceEqual(got)) { _failures.Add($"tags: expected {Show(want)}, got {Show(got)}"); }
+    }
+
+    /// <summary>Terms of the holds that fired, by rule: those that the test names.</summary>
+    private void Holds(YamlNode node)
+    {
+        var all = new Section(node, bag, $"`holds` of test `{YamlReader.Shown(name)}`", [.. policy.Document.Rules.Select(rule => rule.Id), SystemCauses.Error, SystemCauses.SchemaMismatch, SystemCauses.Tombstone]);
+        foreach (YamlEntry entry in node.Entries)
+        {
+            string rule = entry.Key.Text, what = $"`{YamlReader.Shown(rule)}` in `holds` of test `{YamlReader.Shown(name)}`";
+            if (_verdict.Holds.Find(one => one.Rule == rule) is not { } terms)
+            {
+                if (all.Has(rule)) { _failures.Add($"holds: expected {Placed(rule)} to hold, got {Show([.. _verdict.Holds.Select(one => one.Rule)])}"); }
+                continue;
+            }
+
+            var want = new Section(entry.Value, bag, what, HoldReader.Keys);
+            if (want.Texts("approvers", HoldReader.ApproversMax) is { } approvers && !approvers.Order(StringComparer.Ordinal).SequenceEqual(terms.Approvers.Order(StringComparer.Ordinal))) { Differs("approvers", Show(approvers), Show(terms.Approvers)); }
+            if (want.Int("quorum", 1, HoldReader.QuorumMax) is { } quorum && quorum != terms.Quorum) { Differs("quorum", Number(quorum), Number(terms.Quorum)); }
+            if (want.Duration("expires", HoldReader.ExpiresMin, HoldReader.ExpiresMax) is { } expires && expires != terms.Expires) { Differs("expires", DurationText.Format(expires), DurationText.Format(terms.Expires)); }
+            if (want.Word("on_expiry", "deny", "allow") is >= 0 and int onExpiry && onExpiry == 1 != (terms.OnExpiry == OnExpiry.Allow)) { Differs("on_expiry", onExpiry == 1 ? "allow" : "deny", onExpiry == 1 ? "deny" : "allow"); }
+            if (want.Word("scope", "record", "key") is >= 0 and int scope && scope == 1 != (terms.Scope == HoldScope.Key)) { Differs("scope", scope == 1 ? "key" : "record", scope == 1 ? "record" : "key"); }
+            if (want.Bool("own_group_may_approve") is { } own && own != terms.OwnGroupMayApprove) { Differs("own_group_may_approve", own ? "true" : "false", own ? "false" : "true"); }
+            if (want.Find("reason") is { } reason && want.Text(reason, "reason") is { } words && words != terms.Reason) { Differs("reason", words, terms.Reason); }
+
+            void Differs(string key, string wanted, string got) => _failures.Add($"holds.{rule}.{key}: expected {wanted}, got {got} ({Placed(rule)})");
+        }
+
+        static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
     }
 
     private void List(Section expect, string key, List<string> got)

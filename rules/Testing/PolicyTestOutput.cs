@@ -28,6 +28,28 @@ public static class PolicyTestOutput
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Passed} passed, {report.Failed} failed{(errors > 0 ? $"; {errors} mistakes kept tests from running" : "")}"));
     }
 
+    /// <summary>The mutants that survived, each with what changed, where, and a record that tells; then the score.</summary>
+    public static void WriteMutation(MutationReport report, TextWriter output)
+    {
+        foreach (Diagnostic diagnostic in report.Diagnostics) { output.WriteLine(diagnostic.ToString()); }
+        foreach (Mutant mutant in report.Mutants)
+        {
+            if (mutant.Fate == MutantFate.Noticed) { continue; }
+            output.WriteLine($"  {(mutant.Fate == MutantFate.Survived ? "SURVIVED" : "explained")} {mutant.Id}");
+            if (mutant.Fate == MutantFate.Explained)
+            {
+                output.WriteLine($"         {mutant.Why}");
+                continue;
+            }
+
+            output.WriteLine($"         rule {mutant.Rule} at {mutant.File}:{Number(mutant.Line)}");
+            foreach (string line in mutant.Diff) { output.WriteLine($"         {line}"); }
+            output.WriteLine($"         {(mutant.Telling is { } telling ? "tells them apart: " + telling : "no record was found that tells them apart; where there is none, say why: survivors: [{ mutant: '" + mutant.Id.Replace("'", "''", StringComparison.Ordinal) + "', why: … }]")}");
+        }
+
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"mutation {report.Percent:0.0} %: {report.Noticed} of {report.Noticed + report.Survived} mutants noticed, {report.Survived} survived, {report.Explained} explained"));
+    }
+
     /// <summary>JUnit's XML, one suite a file.</summary>
     public static void WriteJUnit(PolicyTestReport report, TextWriter output)
     {
@@ -94,8 +116,8 @@ public static class PolicyTestOutput
         xml.WriteEndElement();
     }
 
-    /// <summary>One JSON object: totals, results, diagnostics, coverage.</summary>
-    public static void WriteJson(PolicyTestReport report, Stream output)
+    /// <summary>One JSON object: totals, results, diagnostics, coverage, and mutants where they were tried.</summary>
+    public static void WriteJson(PolicyTestReport report, Stream output, MutationReport? mutation = null)
     {
         using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         json.WriteStartObject();
@@ -145,6 +167,40 @@ public static class PolicyTestOutput
 
         json.WriteEndArray();
         json.WriteEndObject();
+        if (mutation is not null) { WriteMutation(mutation, json); }
+        json.WriteEndObject();
+    }
+
+    private static void WriteMutation(MutationReport mutation, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("mutation");
+        json.WriteNumber("percent", Math.Round(mutation.Percent, 2));
+        json.WriteNumber("noticed", mutation.Noticed);
+        json.WriteNumber("survived", mutation.Survived);
+        json.WriteNumber("explained", mutation.Explained);
+        json.WriteStartArray("diagnostics");
+        foreach (Diagnostic diagnostic in mutation.Diagnostics) { json.WriteStringValue(diagnostic.ToString()); }
+        json.WriteEndArray();
+        json.WriteStartArray("mutants");
+        foreach (Mutant mutant in mutation.Mutants)
+        {
+            json.WriteStartObject();
+            json.WriteString("id", mutant.Id);
+            json.WriteString("policy", mutant.Policy);
+            json.WriteString("rule", mutant.Rule);
+            json.WriteString("file", mutant.File);
+            json.WriteNumber("line", mutant.Line);
+            json.WriteString("fate", mutant.Fate switch { MutantFate.Noticed => "noticed", MutantFate.Survived => "survived", _ => "explained" });
+            json.WriteString("by", mutant.By);
+            json.WriteString("why", mutant.Why);
+            json.WriteStartArray("diff");
+            foreach (string line in mutant.Diff) { json.WriteStringValue(line); }
+            json.WriteEndArray();
+            json.WriteString("telling", mutant.Telling);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

@@ -10,11 +10,12 @@ namespace PolicyStreams.Rules;
 /// <param name="schemas">Gives the schemas of a policy's bindings, adding diagnostics for what is missing; null takes files beside the policy (see <see cref="LocalSchemas"/>).</param>
 public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocument, ICollection<Diagnostic>, IReadOnlyDictionary<string, SubjectSchemas>>? schemas = null)
 {
-    internal static readonly string[] FileKeys = ["policy", "keys", "schemas", "tests"];
+    internal static readonly string[] FileKeys = ["policy", "keys", "schemas", "tests", "survivors"];
 
     private readonly List<PolicyTestResult> _results = [];
     private readonly List<Diagnostic> _diagnostics = [];
     private readonly CoverageTally _tally = new();
+    private readonly List<TestedFile> _files = [];
 
     /// <summary>Runs the tests of one file. May be called for several; <see cref="Report"/> speaks of them all.</summary>
     public void Run(PolicyFile file)
@@ -23,6 +24,20 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         RunFile(file, bag);
         _diagnostics.AddRange(bag.ToList());
     }
+
+    /// <summary>
+    /// Changes each policy whose tests were run in small ways, one at a time, and sees whether a test notices. Call it after <see cref="Run"/>; where a test failed or could not be run there is
+    /// nothing to notice by.
+    /// </summary>
+    /// <returns>Null where not every test passed.</returns>
+    public MutationReport? Mutate()
+    {
+        if (_files.Count == 0 || _results.Exists(result => !result.Passed) || _diagnostics.Exists(diagnostic => diagnostic.Severity == Severity.Error)) { return null; }
+        return MutationRun.Of(_files);
+    }
+
+    /// <summary>The policy that a test file names, as it names it; null where it names none.</summary>
+    public static string? PolicyOf(PolicyFile file) => YamlReader.Read(file.Text, new DiagnosticBag(file.Path))?.Find("policy") is { Kind: YamlKind.Scalar } policy ? policy.Text : null;
 
     public PolicyTestReport Report() => new([.. _results], [.. _diagnostics], _tally.Rules());
 
@@ -42,7 +57,9 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         if (section.Require("policy") is not { } policyNode || section.Text(policyNode, "policy") is not { } path || bag.ErrorCount > 0) { return; }
         if (Compile(path, policyNode, section, keys, bag) is not { } policy || tests is null) { return; }
         _tally.Add(policy);
-        foreach (YamlNode test in tests.Items) { RunTest(file.Path, test, policy, bag); }
+        var tested = new TestedFile(file.Path, path, policy, keys, SurvivorReader.Read(section, bag));
+        _files.Add(tested);
+        foreach (YamlNode test in tests.Items) { RunTest(tested, test, bag); }
     }
 
     private static KeyRing Keys(Section section, DiagnosticBag bag)
@@ -108,18 +125,20 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
                 IReadOnlyList<string>? paths = all.Texts(entry.Key.Text, 1_000);
                 List<string> versions = [.. (paths ?? []).Select(path => Text(path, entry.Value, bag)).OfType<string>()];
                 if (paths is null || versions.Count < paths.Count) { continue; }
-                try { subjects[entry.Key.Text] = LocalSchemas.Several((key ? binding.KeySubject : binding.Subject) ?? "", key ? PolicyStreams.Schemas.SchemaFormat.Avro : binding.Format, versions); }
+                try { subjects[entry.Key.Text] = LocalSchemas.Several((key ? binding.KeySubject : binding.Subject) ?? "", key ? PolicyStreams.Schemas.SchemaFormat.Avro : binding.Format, versions, import => read(FolderOf(paths[0]) + import) ?? read(import)); }
                 catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schemas of `{entry.Key.Text}`: {fault.Message}"); }
                 continue;
             }
 
             if (all.Text(entry.Value, entry.Key.Text) is not { } path || Text(path, entry.Value, bag) is not { } text) { continue; }
-            try { subjects[entry.Key.Text] = key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text); }
+            try { subjects[entry.Key.Text] = key ? LocalSchemas.SingleKey(binding, text) : LocalSchemas.Single(binding, text, import => read(FolderOf(path) + import) ?? read(import)); }
             catch (PolicyStreams.Schemas.SchemaException fault) { bag.Error(entry.Value, DiagnosticCodes.SchemaUnusable, $"schema `{YamlReader.Shown(path)}`: {fault.Message}"); }
         }
 
         return subjects;
     }
+
+    private static string FolderOf(string path) => path[..(path.LastIndexOf('/') + 1)];
 
     private string? Text(string path, YamlNode at, DiagnosticBag bag)
     {
@@ -128,7 +147,7 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         return text;
     }
 
-    private void RunTest(string file, YamlNode node, CompiledPolicy policy, DiagnosticBag bag)
+    private void RunTest(TestedFile file, YamlNode node, DiagnosticBag bag)
     {
         string name = node.Find("name") is { Kind: YamlKind.Scalar } given ? given.Text : $"test at line {node.Line}";
         var section = new Section(node, bag, $"test `{YamlReader.Shown(name)}`", ["name", "given", "expect", "cases"]);
@@ -136,7 +155,7 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         section.Require("name");
         if (section.Find("cases") is not { } cases)
         {
-            RunCase(file, node.Line, name, section.Require("given"), section.Require("expect"), policy, bag);
+            RunCase(file, node.Line, name, section.Require("given"), section.Require("expect"), bag);
             return;
         }
 
@@ -152,11 +171,11 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
             string label = one.Find("name") is { Kind: YamlKind.Scalar } own ? own.Text : $"case {i + 1}";
             _ = new Section(one, bag, $"{label} of test `{YamlReader.Shown(name)}`", ["name", "given", "expect"]);
             if (one.Kind != YamlKind.Mapping) { continue; }
-            RunCase(file, one.Line, $"{name}: {label}", YamlMerge.Over(section.Find("given"), one.Find("given")), YamlMerge.Over(section.Find("expect"), one.Find("expect")), policy, bag);
+            RunCase(file, one.Line, $"{name}: {label}", YamlMerge.Over(section.Find("given"), one.Find("given")), YamlMerge.Over(section.Find("expect"), one.Find("expect")), bag);
         }
     }
 
-    private void RunCase(string file, int line, string name, YamlNode? given, YamlNode? expect, CompiledPolicy policy, DiagnosticBag bag)
+    private void RunCase(TestedFile file, int line, string name, YamlNode? given, YamlNode? expect, DiagnosticBag bag)
     {
         if (given is null || expect is null)
         {
@@ -165,8 +184,9 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         }
 
         int errors = bag.ErrorCount;
-        var run = new PolicyTestCase(policy, name, bag);
+        file.Cases.Add(new TestedCase(name, given, expect));
+        var run = new PolicyTestCase(file.Policy, name, bag);
         IReadOnlyList<string>? failures = run.Run(given, expect, _tally);
-        if (failures is not null && bag.ErrorCount == errors) { _results.Add(new PolicyTestResult(file, line, name, failures)); }
+        if (failures is not null && bag.ErrorCount == errors) { _results.Add(new PolicyTestResult(file.Path, line, name, failures)); }
     }
 }

@@ -34,6 +34,7 @@ public sealed class CaptureFrame
         SlotsUsed = rootSlots;
         SiteCount = 0;
         ScratchUsed = 0;
+        MustRewrite = false;
         Constants = constants;
     }
 
@@ -46,6 +47,12 @@ public sealed class CaptureFrame
 
     /// <summary>What Avro's walk keeps beside all this; made by its first walk.</summary>
     internal Avro.AvroScratch? AvroScratch;
+
+    /// <summary>The same of Protobuf's.</summary>
+    internal Protobuf.ProtoScratch? ProtoScratch;
+
+    /// <summary>True where the walked value holds something that must not go out, mask or none: unknown fields that are dropped. The value is then rewritten.</summary>
+    public bool MustRewrite;
 }
 
 /// <summary>

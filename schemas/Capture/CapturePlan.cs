@@ -59,6 +59,20 @@ public sealed class CapturePlan
 
     /// <summary>Tags by path, the union over all versions of the subject: <c>customer.email</c> → PII. Paths are spelled as <see cref="FieldPath"/> does, list and map steps as <c>[*]</c>.</summary>
     public IReadOnlyDictionary<string, IReadOnlySet<string>> TagsByPath { get; init; } = new Dictionary<string, IReadOnlySet<string>>();
+
+    /// <summary>What becomes of fields that a Protobuf record has and its writer schema has not.</summary>
+    public UnknownFields UnknownFields { get; init; }
+}
+
+/// <summary>What becomes of Protobuf fields that the writer's schema does not have: nothing says what they hold.</summary>
+public enum UnknownFields : byte
+{
+    /// <summary>The record is denied.</summary>
+    Deny,
+    /// <summary>They go out as they came, unseen by any rule or mask.</summary>
+    Keep,
+    /// <summary>They are cut out of what is published.</summary>
+    Drop,
 }
 
 /// <summary>What one mask rule selects: exactly one of the two is set.</summary>

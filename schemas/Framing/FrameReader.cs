@@ -34,17 +34,18 @@ public static class FrameReader
     /// Settles whether a value that has a header too begins with a prefix of the other kind. Where it knows the id, the two must name the same schema; where it does not, those bytes are payload.
     /// Null: such a value is refused.
     /// </param>
+    /// <param name="indexed">True for Protobuf: behind the id or GUID, in value and header alike, come message indexes, which are not read here.</param>
     /// <returns>
     /// <see cref="DecodeOutcome.Decoded"/>; <see cref="DecodeOutcome.NotFramed"/> for too few bytes, another first byte, an id below 1, or a header that is no frame;
     /// <see cref="DecodeOutcome.FrameConflict"/> where prefix and header name different schemas, or a header names one and the binding's framing has no room for it.
     /// </returns>
     public static DecodeOutcome Read(
-        Framing framing, ReadOnlySpan<byte> value, ReadOnlySpan<byte> schemaHeader, int schemaHeaders, out SchemaFrame frame, IFrameRivals? rivals = null)
+        Framing framing, ReadOnlySpan<byte> value, ReadOnlySpan<byte> schemaHeader, int schemaHeaders, out SchemaFrame frame, IFrameRivals? rivals = null, bool indexed = false)
     {
         frame = default;
         if (framing == Framing.Confluent)
         {
-            return schemaHeaders == 0 ? ReadPrefix(value, out frame) : ReadHeader(value, schemaHeader, schemaHeaders, rivals, out frame);
+            return schemaHeaders == 0 ? ReadPrefix(value, out frame) : ReadHeader(value, schemaHeader, schemaHeaders, rivals, indexed, out frame);
         }
 
         // A header-first consumer would read these bytes by the header's schema, which nothing here has checked.
@@ -87,11 +88,11 @@ public static class FrameReader
     }
 
     /// <summary>Stock readers take the header first and then the whole value as payload, or know only the prefix: a record that means different things to the two is refused.</summary>
-    private static DecodeOutcome ReadHeader(ReadOnlySpan<byte> value, ReadOnlySpan<byte> header, int headers, IFrameRivals? rivals, out SchemaFrame frame)
+    private static DecodeOutcome ReadHeader(ReadOnlySpan<byte> value, ReadOnlySpan<byte> header, int headers, IFrameRivals? rivals, bool indexed, out SchemaFrame frame)
     {
         frame = default;
         if (headers > 1) { return DecodeOutcome.FrameConflict; }
-        if (ReadPrefix(header, out SchemaFrame named) != DecodeOutcome.Decoded || named.PayloadStart != header.Length) { return DecodeOutcome.NotFramed; }
+        if (ReadPrefix(header, out SchemaFrame named) != DecodeOutcome.Decoded || (named.PayloadStart != header.Length && !indexed)) { return DecodeOutcome.NotFramed; }
         if (ReadPrefix(value, out SchemaFrame prefix) != DecodeOutcome.Decoded)
         {
             frame = new SchemaFrame(named.Schema, 0);

@@ -31,6 +31,18 @@ public enum DecodeOutcome : byte
     Invalid,
     /// <summary>More captured elements, strings, or mask sites than the walk's bounds allow.</summary>
     TooLarge,
+    /// <summary>Protobuf: which message of its schema a record is. A list of indexes that is negative, endless, cut short, or leads to no message, or means different messages to different clients.</summary>
+    MessageIndex,
+    /// <summary>Protobuf: a field that may be there once, and is there again: parsers differ in which they take.</summary>
+    RepeatedField,
+    /// <summary>Protobuf: two members of one oneof.</summary>
+    OneofConflict,
+    /// <summary>Protobuf: a known field in another encoding than its type's.</summary>
+    WireType,
+    /// <summary>Protobuf: a field that the writer's schema does not have.</summary>
+    UnknownField,
+    /// <summary>Protobuf: a required field that is not there.</summary>
+    MissingField,
 }
 
 /// <summary>The spelling of outcomes in decisions: <c>errors: [{rule, code}]</c>. Fixed; other programs read it.</summary>
@@ -53,6 +65,12 @@ public static class DecodeOutcomes
         DecodeOutcome.NumberRange => "number-range",
         DecodeOutcome.Invalid => "invalid",
         DecodeOutcome.TooLarge => "too-large",
+        DecodeOutcome.MessageIndex => "message-index",
+        DecodeOutcome.RepeatedField => "repeated-field",
+        DecodeOutcome.OneofConflict => "oneof-conflict",
+        DecodeOutcome.WireType => "wire-type",
+        DecodeOutcome.UnknownField => "unknown-field",
+        DecodeOutcome.MissingField => "missing-field",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a decode outcome."),
     };
     /// <summary>The same of a record's key: <c>key-truncated</c>.</summary>

@@ -14,8 +14,14 @@ public abstract class RecordSchema
     /// <summary>The schema's text as the registry or file gave it; empty for JSON without a schema.</summary>
     public abstract string Text { get; }
 
+    /// <summary>The text with those that it imports: everything that its meaning depends on.</summary>
+    public virtual string WholeText => Text;
+
     /// <summary>The root type as rules see it.</summary>
     public abstract SchemaType Type { get; }
+
+    /// <summary>The same schema seen as the record of this full name, where a text has several (Protobuf); this one where it has none of that name, or may only be one.</summary>
+    public virtual RecordSchema ForRecord(string? fullName) => this;
 
     /// <summary>Compiles the walk of this writer schema for a plan that was made against the checked schema (this one, or another version of the subject).</summary>
     /// <param name="mismatches">Added to: what the plan names and this schema has lost or retyped (see DESIGN, schema mismatch). A program is returned all the same; the caller decides.</param>

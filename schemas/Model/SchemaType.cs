@@ -37,6 +37,9 @@ public sealed class SchemaType
     /// <summary>Size in bytes of an Avro fixed; 0 where the size is not fixed.</summary>
     public int FixedSize { get; init; }
 
+    /// <summary>True where a field of this type may be left out of its record (Protobuf): then <c>remove</c> takes it.</summary>
+    public bool Removable { get; init; }
+
     /// <summary>What a <see cref="ValueKind.Dyn"/> union may hold (null left out; see <see cref="Nullable"/>); empty for schemaless JSON.</summary>
     public IReadOnlyList<SchemaType> Branches { get; init; } = [];
 
@@ -66,6 +69,9 @@ public sealed class SchemaField
 {
     /// <summary>The name that paths use.</summary>
     public required string Name { get; init; }
+
+    /// <summary>Protobuf's field number, by which records know the field whatever its name; 0 in other formats.</summary>
+    public int Number { get; init; }
 
     public required SchemaType Type { get; init; }
 

@@ -80,8 +80,93 @@ public sealed partial class PolicyCommandsTests : IDisposable
         Assert.Contains($"{conventions}:4:9: PS0102 error", broken.Output);
     }
 
+    [Fact]
+    public async Task Lint_Conventions_AreHeldTo()
+    {
+        CopyExample();
+        string conventions = Path.Combine(_folder, "platform.conventions.yaml");
+        await File.WriteAllTextAsync(conventions, "apiVersion: policystreams/v1\nkind: Conventions\nmetadata: { name: platform }\nrequire: { owner: true, tests: true }\nsensitive: [PAN, PII]\ngroups: { risk: 5, fraud: 2, data-platform: 3 }\n");
+        BuiltCommand.Ran good = await BuiltCommand.RunAsync("lint", _folder);
+        Assert.Equal((0, ""), (good.Code, good.Output));
+        string policy = CopyExample(("  - id: card-number\n    mask: { tag: PAN, keep_last: 4 }    # a field that is tagged PAN in a later schema is masked from its first record\n", "  - id: never-tested\n    when: value.country == \"XX\"\n    tag: { x: y }\n"));
+        BuiltCommand.Ran bad = await BuiltCommand.RunAsync("lint", policy);
+        Assert.Equal(1, bad.Code);
+        Assert.Contains("PS0434 error: rule `never-tested` fires in no test", bad.Output);
+        Assert.Contains("PS0435 error: `card_number` (tag `PAN`) of binding `payments` may leave unmasked to `governed.payments`, `governed.payments.eu`: no rule masks it", bad.Output);
+    }
+
+    [Fact]
+    public async Task Lock_ThenAFieldThatNobodySaw_FailsLintAndIsNamed()
+    {
+        string policy = CopyExample();
+        BuiltCommand.Ran without = await BuiltCommand.RunAsync("lint", _folder, "--locked");
+        Assert.Equal(1, without.Code);
+        Assert.Contains("PS0440 error", without.Output);
+        string file = Path.Combine(_folder, "payments.policy.lock");
+        BuiltCommand.Ran locked = await BuiltCommand.RunAsync("lock", _folder);
+        Assert.Equal((0, file, ""), (locked.Code, locked.Output.Trim(), locked.Error));
+        Assert.Equal(0, (await BuiltCommand.RunAsync("lint", _folder, "--locked")).Code);
+
+        // Nothing new: nothing written.
+        Assert.Equal((0, ""), ((await BuiltCommand.RunAsync("lock", policy)).Code, (await BuiltCommand.RunAsync("lock", policy)).Output));
+        string schema = Path.Combine(_folder, "raw.payments-value.avsc");
+        await File.WriteAllTextAsync(schema, (await File.ReadAllTextAsync(schema)).Replace("{\"name\": \"merchant\", \"type\": \"string\"},", "{\"name\": \"merchant\", \"type\": \"string\"}, {\"name\": \"iban\", \"type\": \"string\", \"default\": \"\"},", StringComparison.Ordinal));
+        BuiltCommand.Ran grown = await BuiltCommand.RunAsync("lint", _folder, "--locked");
+        Assert.Equal(1, grown.Code);
+        Assert.Contains("PS0441 error: field `iban` (string) of the schema of binding `payments` is not in the lock", grown.Output);
+        Assert.Equal(0, (await BuiltCommand.RunAsync("lint", _folder)).Code);
+    }
+
+    [Fact]
+    public async Task Lock_PolicyWithErrors_WritesNothing()
+    {
+        string policy = CopyExample(("value.country in [\"KP\"", "value.contry in [\"KP\""));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("lock", policy);
+        Assert.Equal((1, ""), (ran.Code, ran.Output));
+        Assert.Contains("PS0107 error", ran.Error);
+        Assert.False(File.Exists(Path.Combine(_folder, "payments.policy.lock")));
+    }
+
+    [Fact]
+    public async Task Test_Mutants_AreShownAndFailBelowTheLeast()
+    {
+        CopyExample(("value.amount > 10000.0", "value.amount > 10000.004"));
+        string json = Path.Combine(_folder, "report.json");
+        BuiltCommand.Ran shown = await BuiltCommand.RunAsync("test", _folder, "--mutate", "--json", json);
+        Assert.Equal(0, shown.Code);
+        Assert.Contains("SURVIVED large-payment/10000.004 -> 10000.005", shown.Output);
+        Assert.Contains("+ when: value.amount > 10000.005", shown.Output);
+        JsonElement mutation = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement.GetProperty("mutation");
+        Assert.True(mutation.GetProperty("survived").GetInt32() > 0);
+        BuiltCommand.Ran few = await BuiltCommand.RunAsync("test", _folder, "--min-mutation", "100");
+        Assert.Equal(1, few.Code);
+        Assert.Contains("is below 100.0 %", few.Error);
+        Assert.Equal(0, (await BuiltCommand.RunAsync("test", _folder, "--min-mutation", "50")).Code);
+    }
+
+    [Fact]
+    public async Task Test_MutantsOfAPolicyWhoseTestsFail_AreNotTried()
+    {
+        CopyExample(("value.amount > 10000.0", "value.amount > 99999.0"));
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("test", _folder, "--mutate");
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("no mutant was tried", ran.Error);
+    }
+
+    [Theory]
+    [InlineData("policy", "\"const\": \"Policy\"")]
+    [InlineData("conventions", "\"const\": \"Conventions\"")]
+    public async Task Schema_OfEachKind_IsPrinted(string kind, string holds)
+    {
+        BuiltCommand.Ran ran = await BuiltCommand.RunAsync("schema", "--kind", kind);
+        Assert.Equal(0, ran.Code);
+        Assert.Contains(holds, ran.Output);
+        Assert.Equal(2, (await BuiltCommand.RunAsync("schema", "--kind", "nothing")).Code);
+    }
+
     [Theory]
     [InlineData("lint")]
+    [InlineData("lock")]
     [InlineData("test")]
     [InlineData("fmt")]
     public async Task Command_PathThatIsNotThere_CouldNotRun(string command)
@@ -469,7 +554,7 @@ public sealed partial class PolicyCommandsTests : IDisposable
     /// <summary>The example in a folder of its own, its policy changed; gives the policy's path.</summary>
     private string CopyExample(params (string From, string To)[] changes)
     {
-        foreach (string file in (string[])["payments.policy.yaml", "payments.policy.tests.yaml", "raw.payments-value.avsc"]) { File.Copy(Path.Combine(BuiltCommand.Payments, file), Path.Combine(_folder, file)); }
+        foreach (string file in (string[])["payments.policy.yaml", "payments.policy.tests.yaml", "raw.payments-value.avsc"]) { File.Copy(Path.Combine(BuiltCommand.Payments, file), Path.Combine(_folder, file), overwrite: true); }
         string policy = Path.Combine(_folder, "payments.policy.yaml");
         string text = File.ReadAllText(policy);
         foreach ((string from, string to) in changes)

@@ -10,7 +10,7 @@ public sealed partial class ReferencePageTests(ReferencePageTests.Helps helps) :
     [Fact]
     public void Help_EveryCommand_IsListedAndOnThePage()
     {
-        Assert.Equal(["approval-service", "approvals", "cost", "decide", "decisions", "decrypt", "demo", "detokenize", "fmt", "lint", "registry", "run", "schema", "test", "topics", "unseal"], Commands(helps.All[""]).Order(StringComparer.Ordinal));
+        Assert.Equal(["approval-service", "approvals", "cost", "decide", "decisions", "decrypt", "demo", "detokenize", "fmt", "lint", "lock", "registry", "run", "schema", "test", "topics", "unseal"], Commands(helps.All[""]).Order(StringComparer.Ordinal));
         Assert.Equal(["approve", "keygen", "list", "reject", "show"], Commands(helps.All["approvals"]).Order(StringComparer.Ordinal));
         Assert.Equal(["apply", "plan"], Commands(helps.All["topics"]).Order(StringComparer.Ordinal));
         Assert.Equal(["tail"], Commands(helps.All["decisions"]));

@@ -113,7 +113,7 @@ internal sealed class Bench
                 (int Id, string Schema)[] given = schemas.Length > 0 ? schemas : [(7, PaymentSchema)];
                 for (int i = 0; i < given.Length; i++)
                 {
-                    last = AvroSchema.Parse(given[i].Schema, []);
+                    last = binding.Format == SchemaFormat.Protobuf ? Schemas.Protobuf.ProtobufSchema.Parse(given[i].Schema, []) : AvroSchema.Parse(given[i].Schema, []);
                     lastId = given[i].Id;
                     versions.Add(new SchemaVersion(i + 1, lastId, last));
                 }

@@ -1,14 +1,15 @@
 using System.Text.Json;
 using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Schemas.Protobuf;
 
 namespace PolicyStreams.Schemas.Registry;
 
 /// <summary>What the dev registry knows of schema languages.</summary>
 internal static class DevSchemas
 {
-    /// <summary>Checks that a text is a schema of its type. A JSON Schema must be an object or a boolean; Protobuf is taken as it is.</summary>
-    /// <param name="references">Texts of what it refers to, those that others need first.</param>
-    public static void Check(DevSchema schema, IReadOnlyList<string> references)
+    /// <summary>Checks that a text is a schema of its type. A JSON Schema must be an object or a boolean.</summary>
+    /// <param name="references">What it refers to, those that others need first.</param>
+    public static void Check(DevSchema schema, IReadOnlyList<SchemaReferenceText> references)
     {
         switch (schema.Type)
         {
@@ -21,6 +22,7 @@ internal static class DevSchemas
                 break;
             case "PROTOBUF":
                 if (string.IsNullOrWhiteSpace(schema.Text)) { throw DevProblem.Invalid("empty schema"); }
+                Protobuf(() => ProtobufSchema.Check(schema.Text, references));
                 break;
             default:
                 throw DevProblem.Invalid("the type is none of AVRO, JSON, and PROTOBUF");
@@ -40,9 +42,9 @@ internal static class DevSchemas
         }
     }
 
-    /// <summary>Why a new schema breaks a compatibility level against the versions before it (oldest first); empty where it does not. Only Avro schemas are compared with one another.</summary>
-    /// <param name="references">Gives the texts that a schema refers to, those that others need first.</param>
-    public static List<string> Incompatibilities(string level, DevSchema schema, IReadOnlyList<DevVersion> earlier, Func<DevSchema, IReadOnlyList<string>> references)
+    /// <summary>Why a new schema breaks a compatibility level against the versions before it (oldest first); empty where it does not. JSON Schemas are not compared with one another.</summary>
+    /// <param name="references">Gives what a schema refers to, those that others need first.</param>
+    public static List<string> Incompatibilities(string level, DevSchema schema, IReadOnlyList<DevVersion> earlier, Func<DevSchema, IReadOnlyList<SchemaReferenceText>> references)
     {
         var problems = new List<string>();
         bool backward = level.StartsWith("BACKWARD", StringComparison.Ordinal) || level.StartsWith("FULL", StringComparison.Ordinal);
@@ -58,6 +60,12 @@ internal static class DevSchemas
                 continue;
             }
 
+            if (schema.Type == "PROTOBUF")
+            {
+                if (backward) { AddProtobuf($"the new schema cannot read what version {version.Number} wrote", schema, other); }
+                if (forward) { AddProtobuf($"version {version.Number} cannot read what the new schema writes", other, schema); }
+            }
+
             if (next is null) { continue; }
             AvroSchema last = Parse(other, references(other));
             if (backward) { Add($"the new schema cannot read what version {version.Number} wrote", AvroCompatibility.Check(reader: next, writer: last)); }
@@ -66,17 +74,26 @@ internal static class DevSchemas
 
         return problems;
 
+        void AddProtobuf(string what, DevSchema reader, DevSchema writer) =>
+            Protobuf(() => problems.AddRange(ProtobufCompatibility.Check(reader.Text, references(reader), writer.Text, references(writer)).Select(why => $"{what}: {why}")));
+
         void Add(string what, IReadOnlyList<AvroIncompatibility> reasons)
         {
             foreach (AvroIncompatibility reason in reasons) { problems.Add($"{what}: {(reason.Path.Length == 0 ? "" : reason.Path + ": ")}{reason.Why}"); }
         }
     }
 
-    private static AvroSchema Parse(DevSchema schema, IReadOnlyList<string> references)
+    private static void Protobuf(Action read)
+    {
+        try { read(); }
+        catch (SchemaException exception) { throw DevProblem.Invalid(exception.Message); }
+    }
+
+    private static AvroSchema Parse(DevSchema schema, IReadOnlyList<SchemaReferenceText> references)
     {
         try
         {
-            return AvroSchema.Parse(schema.Text, references);
+            return AvroSchema.Parse(schema.Text, [.. references.Select(reference => reference.Text)]);
         }
         catch (SchemaException exception)
         {

@@ -206,10 +206,10 @@ internal sealed class DevStore(string compatibility, int schemasMax)
         return version.Number;
     }
 
-    /// <summary>Texts of what a schema refers to, those that others need first.</summary>
-    public IReadOnlyList<string> ReferencedTexts(DevSchema schema)
+    /// <summary>What a schema refers to, those that others need first.</summary>
+    public IReadOnlyList<SchemaReferenceText> ReferencedTexts(DevSchema schema)
     {
-        var texts = new List<string>();
+        var texts = new List<SchemaReferenceText>();
         var seen = new HashSet<(string, int)>();
         Add(schema);
         return texts;
@@ -222,7 +222,7 @@ internal sealed class DevStore(string compatibility, int schemasMax)
                 DevVersion? version = _subjects.GetValueOrDefault(reference.Subject)?.Find(candidate => candidate.Number == reference.Version);
                 if (version is null) { throw DevProblem.Invalid($"no schema found for the reference to version {reference.Version} of '{reference.Subject}'"); }
                 Add(version.Entry.Schema);
-                texts.Add(version.Entry.Schema.Text);
+                texts.Add(new SchemaReferenceText(reference.Name, version.Entry.Schema.Text));
             }
         }
     }

@@ -114,11 +114,7 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>What the brokers' logs complained of last.</summary>
     public string Complaints() => string.Join('\n', Enumerable.Range(1, Brokers).SelectMany(broker =>
     {
-        string log = Path.Combine(Folder, $"broker-{broker}.log");
-        if (!File.Exists(log)) { return []; }
-        using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Split('\n').Where(line => line.Contains("ERROR", StringComparison.Ordinal) || line.Contains("FATAL", StringComparison.Ordinal)).TakeLast(8).Select(line => $"broker {broker}: {line}").ToArray();
+        return Log(broker).Split('\n').Where(line => line.Contains("ERROR", StringComparison.Ordinal) || line.Contains("FATAL", StringComparison.Ordinal)).TakeLast(8).Select(line => $"broker {broker}: {line}").ToArray();
     }));
 
     /// <summary>One of Kafka's own tools, as the super user where the cluster is secure.</summary>
@@ -129,7 +125,11 @@ internal sealed class Cluster : IAsyncDisposable
         return await Run.ProgramAsync(TestEnvironment.Variable("POLICYSTREAMS_TEST_KAFKA")!, [tool, "--bootstrap-server", Bootstrap, .. config, .. arguments], TimeSpan.FromMinutes(1));
     }
 
-    public async Task ReviveAsync(int broker) => (await _service.ScriptAsync("revive", Number(broker))).Succeeded();
+    public async Task ReviveAsync(int broker)
+    {
+        (await _service.ScriptAsync("revive", Number(broker))).Succeeded();
+        if (Brokers == 1 && Log(broker).Contains("likely deleted already and hence can be skipped", StringComparison.Ordinal)) { throw new KafkaLostAnEndException(); }
+    }
 
     /// <summary>Waits until every replica of a topic's partitions is in sync.</summary>
     public async Task InSyncAsync(params string[] topics)
@@ -194,5 +194,21 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
+    private string Log(int broker)
+    {
+        string log = Path.Combine(Folder, $"broker-{broker}.log");
+        if (!File.Exists(log)) { return ""; }
+        using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
+
+/// <summary>
+/// The broker itself dropped the end of a transaction while it started. A lone broker that starts again within its old session leads its partitions while its controller does not know it yet: transactions that were
+/// ending when it was killed, or that it aborts for their age, then get no end, because once the controller has fenced the old session no partition has a leader, and the coordinator skips what has none. The transaction
+/// may so be committed on some partitions and open for ever on others: what comes after it says nothing of the processor.
+/// </summary>
+internal sealed class KafkaLostAnEndException() : Exception("Kafka lost the end of a transaction; docs/operations, A transaction that does not end.");

@@ -195,6 +195,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Start(0);
         _cluster.Append(Raw, 0, "k", """{"amount":5000}""");
         Turn(5);
+        _cluster.Append(topic, 0, "another", "writer's");
         ScriptedRecord open = _cluster.Log(topic)[^1];
         open.IsPending = true;
         StreamThread next = Open();
@@ -210,9 +211,29 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Contains($"abort --topic {topic} --partition 0 --start-offset {open.Offset}`", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
         Assert.Contains("policystreams_runtime_events_total{event=\"alarms\"} 1", _metrics.Write(), StringComparison.Ordinal);
 
-        open.IsPending = false;
+        (open.IsPending, open.IsAborted) = (false, true);
         Turn(10, next);
         Assert.DoesNotContain("task raw.orders-0", _health.Reasons.Keys);
+    }
+
+    [Fact]
+    public void Restore_BehindATransactionThatKafkaCommittedInPart_DoesNotAdviseToAbortIt()
+    {
+        // The offsets are committed, and the head that goes with them stays open.
+        Start(0);
+        _cluster.Append(Raw, 0, "k", """{"amount":5000}""");
+        Turn(5);
+        _cluster.Log("state.orders")[^1].IsPending = true;
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        for (int i = 0; i < 40; i++)
+        {
+            Turn(1, next);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Contains("Do not do that yet", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+        Assert.DoesNotContain("kafka-transactions", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
     }
 
     [Fact]

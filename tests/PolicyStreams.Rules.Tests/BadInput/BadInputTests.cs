@@ -70,6 +70,38 @@ public sealed partial class BadInputTests
         ["nested 100,000 deep"] = () => Json(new string('[', 100_000)),
         ["number beyond a double"] = () => Json("1e400"),
 
+        ["no message indexes"] = () => Protobuf("", frame: "0000000007"),
+        ["negative message index"] = () => Protobuf("", frame: "00000000070201"),
+        ["message indexes without an end"] = () => Protobuf("", frame: "0000000007fffffffff1" + string.Concat(Enumerable.Repeat("00", 20))),
+        ["message index out of range"] = () => Protobuf("", frame: "00000000070214"),
+        ["another message of the schema than the binding's"] = () => Protobuf("", frame: "00000000070202"),
+        ["message cut short"] = () => Protobuf("08"),
+        ["group without an end"] = () => Protobuf("1b0801"),
+        ["length of a message past the end"] = () => Protobuf("1205"),
+        ["length of 2^63"] = () => Protobuf("128080808080808080800112"),
+        ["tag of more than 10 bytes"] = () => Protobuf("8080808080808080808001"),
+        ["int32 beyond 32 bits"] = () => Protobuf("08808080808001"),
+        ["field number 0"] = () => Protobuf("0001"),
+        ["field number above 2^29-1"] = () => Protobuf("808080801001"),
+        ["wire type 6"] = () => Protobuf("0e01"),
+        ["end of a group that did not begin"] = () => Protobuf("1c"),
+        ["end of another group than began"] = () => Protobuf("1b24"),
+        ["known field in another encoding"] = () => Protobuf("0d00000000"),
+        ["singular field twice"] = () => Protobuf("08010802"),
+        ["value of a map entry twice"] = () => Protobuf("220410001000"),
+        ["two members of one oneof"] = () => Protobuf("28013001"),
+        ["two entries of a map with one key"] = () => Protobuf("22030a0161" + "22050a01611001"),
+        ["required field that is not there"] = () => Protobuf("5200"),
+        ["string that is not UTF-8, proto2's too"] = () => Protobuf("3a01ff"),
+        ["enum number without a name"] = () => Protobuf("4009"),
+        ["bool other than 0 and 1"] = () => Protobuf("4802"),
+        ["field that the writer's schema does not have"] = () => Protobuf("a00601"),
+        ["unknown field inside a timestamp, whatever `unknown_fields` says"] = () => Protobuf("5a021801", "unknown_fields: keep"),
+        ["unknown groups 100,000 deep"] = () => Protobuf(string.Concat(Enumerable.Repeat("a306", 100_000)), "unknown_fields: keep"),
+        ["messages 100,000 deep"] = () => Protobuf(Convert.ToHexString(Nested(100_000))),
+        ["messages of many fields in very many elements"] = ManyFields,
+        ["timestamp beyond the year 9999"] = () => Protobuf("5a0708ffffffffff7f"),
+
         ["Avro key without a frame"] = () => Key("633d31"),
         ["Avro key cut short"] = () => Key("000000000b"),
         ["Avro key whose prefix and header disagree"] = () => Key("000000000b02", "000000000c"),
@@ -100,6 +132,47 @@ public sealed partial class BadInputTests
     {
         string page = Page();
         foreach (DecodeOutcome outcome in Enum.GetValues<DecodeOutcome>().Where(outcome => outcome != DecodeOutcome.Decoded)) { Assert.Contains($"`{DecodeOutcomes.Code(outcome)}`", page, StringComparison.Ordinal); }
+    }
+
+    private const string ProtobufSchema = """
+        syntax = "proto2";
+        import "google/protobuf/timestamp.proto";
+        message M {
+          optional int32 i = 1; optional M m = 2; optional group G = 3 { optional int32 i = 1; } map<string, int32> map = 4;
+          oneof o { int32 a = 5; int32 b = 6; } optional string s = 7; optional E e = 8; optional bool t = 9; optional R r = 10; optional google.protobuf.Timestamp at = 11;
+        }
+        message R { required int32 i = 1; }
+        enum E { ZERO = 0; ONE = 1; }
+        """;
+
+    private static Verdict Protobuf(string hex, string binding = "", string frame = "000000000700") =>
+        Bench.Of(Bench.Yaml(Tag, binding).Replace("format: avro", "format: protobuf", StringComparison.Ordinal), (7, ProtobufSchema)).Decide(Convert.FromHexString(frame + hex));
+
+    /// <summary>A message in a message in a message; lengths are those that its depth makes.</summary>
+    private static byte[] Nested(int depth)
+    {
+        var bytes = new List<byte>();
+        for (int i = 0; i < depth; i++)
+        {
+            // Written from the end to the start.
+            var length = new List<byte>();
+            ulong rest = (ulong)bytes.Count;
+            for (; rest >= 0x80; rest >>= 7) { length.Add((byte)(rest | 0x80)); }
+            length.Add((byte)rest);
+            length.Reverse();
+            bytes.AddRange(length);
+            bytes.Add(0x12);
+        }
+
+        bytes.Reverse();
+        return [.. bytes];
+    }
+
+    private static Verdict ManyFields()
+    {
+        string schema = "syntax = \"proto3\"; message M { repeated W w = 1; } message W { " + string.Concat(Enumerable.Range(1, 5_000).Select(n => $"int32 f{n} = {n}; ")) + "}";
+        byte[] value = [0, 0, 0, 0, 7, 0, .. Enumerable.Repeat((byte[])[0x0A, 0], 100_000).SelectMany(pair => pair)];
+        return Bench.Of(Bench.Yaml(Tag).Replace("format: avro", "format: protobuf", StringComparison.Ordinal), (7, schema)).Decide(value);
     }
 
     [GeneratedRegex(@"^\| (.+?) \| `(ps:[a-z-]+)` \| `([a-z0-9-]+)` \|\r?$", RegexOptions.Multiline)]

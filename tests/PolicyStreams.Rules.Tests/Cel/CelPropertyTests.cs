@@ -71,7 +71,7 @@ public sealed class CelPropertyTests
 
     private static string Pick(Random random, params string[] from) => from[random.Next(from.Length)];
 
-    private static string Bool(Random random, int depth, string[] rows)
+    internal static string Bool(Random random, int depth, string[] rows)
     {
         string row = rows.Length > 0 ? rows[random.Next(rows.Length)] : "";
         switch (random.Next(depth > 0 ? 30 : 8))
@@ -182,7 +182,7 @@ public sealed class CelPropertyTests
         _ => rows.Length > 0 ? rows[random.Next(rows.Length)] + ".sku" : "value.merchant",
     };
 
-    private static RecordValue Record(Random random)
+    internal static RecordValue Record(Random random)
     {
         T Any<T>(params T[] from) => from[random.Next(from.Length)];
         return Payments.Sample(f =>
