@@ -66,7 +66,6 @@ public static class DiagnosticCodes
     public const string RouteNeverUsed = "PS0408";
     public const string NoRules = "PS0409";
     public const string RuleWithoutBinding = "PS0410";
-    public const string CostAboveLimit = "PS0451";
 
     public const string NeverFires = "PS0420";
     public const string AlwaysFires = "PS0421";
@@ -84,6 +83,8 @@ public static class DiagnosticCodes
     public const string FieldNotReviewed = "PS0441";
     public const string LockDiffers = "PS0442";
     public const string TagLost = "PS0443";
+
+    public const string CostAboveLimit = "PS0451";
 
     public const string NoTests = "PS0501";
     public const string UnknownPolicy = "PS0502";
