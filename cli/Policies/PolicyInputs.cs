@@ -37,6 +37,7 @@ internal sealed class PolicyInputs
     /// <summary>Reads a text file whole, within bounds; bytes that are not UTF-8 become U+FFFD, which the loader refuses.</summary>
     public static PolicyFile Read(string path)
     {
+        if (Directory.Exists(path)) { throw new IOException($"`{path}` is a folder: name a file in it."); }
         using FileStream stream = File.OpenRead(path);
         byte[] bytes = new byte[(int)Math.Min(stream.Length, FileBytesMax)];
         int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);

@@ -12,7 +12,7 @@ namespace PolicyStreams.Rules;
 internal sealed class PolicyTestCase(CompiledPolicy policy, string name, DiagnosticBag bag)
 {
     internal static readonly string[] GivenKeys = ["binding", "principal", "key", "key_version", "headers", "time", "partition", "offset", "version", "value", "bytes"];
-    internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "holds", "masked", "keys", "to", "route", "key", "headers", "value"];
+    internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "holds", "masked", "keys", "to", "route", "key", "headers", "value", "absent"];
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
@@ -268,13 +268,14 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         if (expect.Find("holds") is { } holds) { Holds(holds); }
         if (expect.Find("to") is { } to) { Same("to", to.Text, _verdict.To); }
         if (expect.Find("route") is { } route && expect.Text(route, "route") is { } topic) { Same("route", topic, _verdict.To); }
-        if (!(expect.Has("value") || expect.Has("masked") || expect.Has("keys") || expect.Has("key") || expect.Has("headers"))) { return; }
+        if (!(expect.Has("value") || expect.Has("masked") || expect.Has("keys") || expect.Has("key") || expect.Has("headers") || expect.Has("absent"))) { return; }
 
         // A held record is shown as a release would publish it.
         if (_verdict.Outcome == Outcome.Hold) { Judge(binding, input, release: true); }
         List(expect, "masked", _verdict.Masked);
         List(expect, "keys", _verdict.Keys);
         if (expect.Find("value") is { } value) { Value(value, binding, input); }
+        if (expect.Find("absent") is { } absent) { Absent(expect, absent, binding, input); }
         if (expect.Find("key") is { } key) { KeyOut(key, binding, input); }
         if (expect.Find("headers") is { } headers) { HeadersOut(headers); }
     }
@@ -288,19 +289,45 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         }
 
         JsonElement want = YamlJson.ToElement(expected, bag);
-        var json = new ByteBuffer();
-        using var writer = new Utf8JsonWriter(json, Relaxed);
-        if (!PolicyStreams.Rules.Judge.Payload(binding, input, _verdict, out RecordSchema? schema, out ReadOnlySpan<byte> payload) || schema!.WriteJson(payload, writer) != DecodeOutcome.Decoded)
+        using JsonDocument? document = Published(binding, input, out RecordSchema? schema);
+        if (document is null)
         {
             if (!expected.IsNull) { _failures.Add("value: expected one, got null"); }
             return;
         }
 
-        writer.Flush();
-        using JsonDocument document = JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
         var differences = new List<string>();
-        JsonCompare.Within(want, document.RootElement, schema.Type, "value", differences);
+        JsonCompare.Within(want, document.RootElement, schema!.Type, "value", differences);
         _failures.AddRange(differences.Select(difference => difference + Masker(difference, binding)));
+    }
+
+    /// <summary>What would be published, as JSON; null for a null value.</summary>
+    private JsonDocument? Published(CompiledBinding binding, in RecordInput input, out RecordSchema? schema)
+    {
+        var json = new ByteBuffer();
+        using var writer = new Utf8JsonWriter(json, Relaxed);
+        if (!PolicyStreams.Rules.Judge.Payload(binding, input, _verdict, out schema, out ReadOnlySpan<byte> payload) || schema!.WriteJson(payload, writer) != DecodeOutcome.Decoded) { return null; }
+        writer.Flush();
+        return JsonDocument.Parse(json.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 1024 });
+    }
+
+    /// <summary>Paths at which what would be published has nothing.</summary>
+    private void Absent(Section expect, YamlNode node, CompiledBinding binding, in RecordInput input)
+    {
+        if (expect.Texts("absent", 1000) is not { } paths) { return; }
+        if (_verdict.Outcome != Outcome.Allow)
+        {
+            _failures.Add($"absent: nothing would be published ({Word(_verdict.Outcome)})");
+            return;
+        }
+
+        using JsonDocument? document = Published(binding, input, out _);
+        foreach (string text in paths)
+        {
+            if (PathText.Parse(text, out string fault, out _) is not { } path) { bag.Error(node, DiagnosticCodes.BadExpectation, $"`{YamlReader.Shown(text)}` in `absent` of test `{YamlReader.Shown(name)}` is no path: {fault}"); }
+            else if (path.Root != PathRoot.Value) { bag.Error(node, DiagnosticCodes.BadExpectation, $"`{YamlReader.Shown(text)}` in `absent` of test `{YamlReader.Shown(name)}` is not of the value"); }
+            else if (document is not null && JsonPlaces.IsThere(document.RootElement, path.Steps.Span)) { _failures.Add($"absent: {text} is there"); }
+        }
     }
 
     private void KeyOut(YamlNode expected, CompiledBinding binding, in RecordInput input)

@@ -130,7 +130,7 @@ internal sealed class SchemaCompiler
                 ObjectOnly = undeclared && (list || places.Exists(one => one.At < one.Steps.Length && one.Steps[one.At].Kind != PathStepKind.All)),
                 Redacted = selectors.Count == 0 ? null : !place.IsDeclared ? "null"u8.ToArray() : (type.Constraints as LocationConstraints)?.Redacted ?? (type.Constraints is null ? "null"u8.ToArray() : null),
                 TakesAnyText = selectors.Count > 0 && !entangled && TakesAnyText(place),
-                Entangled = entangled || _locations.Graph.IsDynamic,
+                Entangled = entangled || _locations.Graph.IsDynamic || (selectors.Count > 0 && _locations.Close(place, JsonKinds.All).Maybe.Length > 0),
             },
         };
     }
@@ -252,7 +252,9 @@ internal sealed class SchemaCompiler
     {
         if (_locations.Graph.IsDynamic || (_locations.Kinds(place) & JsonKinds.String) == 0 || Entangles(place)) { return false; }
         Location closed = _locations.Close(place, JsonKinds.All);
-        return closed.Must.Concat(closed.Maybe).All(node => node is { LengthMin: 0, LengthMax: long.MaxValue, Pattern: null, FormatCheck: null });
+
+        // What may apply counts as what does, its kinds too.
+        return closed.Must.Concat(closed.Maybe).All(node => (_locations.Kinds(node) & JsonKinds.String) != 0 && node is { LengthMin: 0, LengthMax: long.MaxValue, Pattern: null, FormatCheck: null });
     }
 
     // Tags

