@@ -197,7 +197,7 @@ internal static partial class FaultCatalogue
         await lab.FeedAsync(40, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
         lab.Start("a", threads: 2);
         await lab.RunningAsync();
-        int wanted = run.Times(40, 4);
+        int wanted = run.Times(20, 4);
         await Eventually.TrueAsync(
             () => Ledger.ReadAll(lab.Cluster.Bootstrap, null, lab.Payments.Rejected).Count(record => (record.Header("ps-rules") ?? "").Contains("ps:output-refused", StringComparison.Ordinal)) >= wanted,
             FaultLab.Deadline,
