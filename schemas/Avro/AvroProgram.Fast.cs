@@ -71,6 +71,7 @@ internal sealed partial class AvroProgram
         frame.SlotsUsed = slots;
         frame.SiteCount = 0;
         frame.ScratchUsed = 0;
+        frame.MustRewrite = false;
         if (!ReferenceEquals(frame.Constants, program._constants)) { frame.Constants = program._constants; }
         (frame.AvroScratch ??= new AvroScratch()).Begin();
     }
