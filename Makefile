@@ -34,5 +34,5 @@ format: ## Rewrite white space and style as .editorconfig says
 	dotnet format whitespace PolicyStreams.sln --no-restore
 
 clean: ## Remove what builds and tests leave
-	rm -rf bin TestResults artifacts BenchmarkDotNet.Artifacts
+	rm -rf bin TestResults artifacts BenchmarkDotNet.Artifacts eng/packages/no-readytorun
 	find . -type d \( -name bin -o -name obj -o -name TestResults -o -name __pycache__ \) -not -path './.git/*' -prune -exec rm -rf {} +

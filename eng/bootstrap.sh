@@ -2,6 +2,7 @@
 # Makes the NuGet packages restorable. An ordinary restore comes first; only where the package source lacks librdkafka.redist
 # is the same library built from the npm package that carries its sources, and packed into eng/packages, which nuget.config lists.
 # The built package is kept in a cache outside the work tree, so it is built once a machine.
+# Where the source lacks the compiler ahead of time, programs are published without it: eng/packages/no-readytorun says so, and `make clean` forgets it.
 #   POLICYSTREAMS_CACHE    where; default ${XDG_CACHE_HOME:-$HOME/.cache}/policystreams
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -73,11 +74,16 @@ TYPES
 }
 
 [ -f "$cache/$name" ] && { mkdir -p "$local_feed"; cmp -s "$cache/$name" "$local_feed/$name" || cp "$cache/$name" "$local_feed/$name"; }
-if restore; then exit 0; fi
-if grep -q 'librdkafka.redist' "$log" && [ ! -f "$local_feed/$name" ]; then
-  build_librdkafka
-  mkdir -p "$local_feed"; cp "$cache/$name" "$local_feed/$name"
+mkdir -p "$local_feed"
+for _ in 1 2 3; do
   restore && exit 0
-fi
+  if grep -q 'librdkafka.redist' "$log" && [ ! -f "$local_feed/$name" ]; then
+    build_librdkafka
+    cp "$cache/$name" "$local_feed/$name"
+  elif grep -Eqi 'Microsoft\.(NETCore\.App\.Crossgen2|NETCore\.App\.Runtime|AspNetCore\.App\.Runtime)' "$log" && [ ! -e "$local_feed/no-readytorun" ]; then
+    say "the package source lacks the compiler ahead of time: the command is published without it, and starts more slowly"
+    touch "$local_feed/no-readytorun"
+  else break; fi
+done
 cat "$log" >&2
 die "restore failed"

@@ -4,13 +4,15 @@
     profile.py [--records 300000] [--threads 1] [--format avro|json]
 
 Run it whenever the record path changes. It needs Linux's perf (as root, or with kernel.perf_event_paranoid at most 1) and the environment of run.sh. The runtime writes its symbols (DOTNET_PerfMapEnabled), which
-costs a little: times are shares, not speeds. Results: artifacts/bench/profile.svg and profile.md.
+costs a little: times are shares, not speeds. Results: artifacts/bench/profile.svg, profile.md, and
+profile.folded (a line for each stack, as other flame graph programs read it).
 """
 import argparse
 import collections
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from xml.sax.saxutils import escape
@@ -108,10 +110,12 @@ def main():
         ours.prepare(services, folder, options.format)
         program = ours.start(services, folder, "profile", options.format)
         data = services.folder / "perf.data"
-        perf = subprocess.Popen(["perf", "record", "-q", "-F", "499", "-g", "-o", str(data), "-p", str(program.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # The whole machine, and the program picked out afterwards: attached to a process, perf lost the threads that it started later.
+        perf = subprocess.Popen(["perf", "record", "-q", "-F", "499", "-g", "-o", str(data), "-a"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         result = compare.timed_drain(services, program, "profile")
+        perf.send_signal(signal.SIGINT)
         perf.wait(60)
-        script = subprocess.run(["perf", "script", "-i", str(data), "-F", "comm,tid,ip,sym,dso"], capture_output=True, text=True, errors="replace", check=False).stdout
+        script = subprocess.run(["perf", "script", "-i", str(data), "--pid", str(program.pid), "-F", "comm,tid,ip,sym,dso"], capture_output=True, text=True, errors="replace", check=False).stdout
     counts = fold(script)
     total = sum(counts.values())
     if total == 0:
@@ -119,7 +123,15 @@ def main():
     own = collections.Counter()
     for stack, count in counts.items():
         own[stack[-1]] += count
-    lab.keep("profile", {"machine": lab.machine(), "records": options.records, "samples": total, "drain": result}, lab.table(["on its own account", "%"], [[f"`{name}`", f"{100 * count / total:.1f}"] for name, count in own.most_common(40)]))
+    threads = collections.Counter()
+    for stack, count in counts.items():
+        threads[stack[0]] += count
+
+    def shares(what, counter, most):
+        return lab.table([what, "%"], [[f"`{name}`", f"{100 * count / total:.1f}"] for name, count in counter.most_common(most)])
+
+    lab.keep("profile", {"machine": lab.machine(), "records": options.records, "samples": total, "drain": result}, shares("thread", threads, 12) + "\n\n" + shares("on its own account", own, 40))
+    (lab.ROOT / "artifacts" / "bench" / "profile.folded").write_text("".join(f"{';'.join(stack)} {count}\n" for stack, count in sorted(counts.items())), encoding="utf-8")
     (lab.ROOT / "artifacts" / "bench" / "profile.svg").write_text(flame(counts, f"Drain of the reference job, {options.records:,} {options.format} records, {options.threads} thread(s): {total:,} samples of processor time"), encoding="utf-8")
 
 

@@ -25,13 +25,16 @@ trap cleanup EXIT
 free_port() {
   python3 - <<'PORT'
 import socket
-while True:
+import sys
+for _ in range(100):
     a, b = socket.socket(), socket.socket()
     try:
         a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", a.getsockname()[1] + 1))
         print(a.getsockname()[1]); break
     except (OSError, OverflowError):
         continue
+else:
+    sys.exit('no two free ports in a row')
 PORT
 }
 [ -n "${RESTORE_COST_BUILT:-}" ] || dotnet build "$root/bench" -c Release --no-restore -v q -nologo >/dev/null

@@ -21,7 +21,7 @@ internal static class RunCommand
     private static readonly Option<string> Policies = new("--policies") { Description = "Folder of *.policy.yaml files, or one file; watched, and taken over without a restart", HelpName = "DIR" };
     private static readonly Option<string> Group = new("--group") { Description = "Consumer group and prefix of transactional ids [default: policystreams]", HelpName = "NAME" };
     private static readonly Option<string> Threads = new("--threads") { Description = "Stream threads of this process [default: 1]", HelpName = "N" };
-    private static readonly Option<string> CommitInterval = new("--commit-interval") { Description = "Longest time a transaction stays open [default: 100ms]", HelpName = "DURATION" };
+    private static readonly Option<string> CommitInterval = new("--commit-interval") { Description = "Longest time a transaction stays open [default: 100ms, or 10ms with --profile latency]", HelpName = "DURATION" };
     private static readonly Option<string> CommitRecords = new("--commit-records") { Description = "Most ingress records of one transaction [default: 50000]", HelpName = "N" };
     private static readonly Option<string> CommitMebibytes = new("--commit-mebibytes") { Description = "Most output of one transaction, in MiB [default: 32]", HelpName = "N" };
     private static readonly Option<string> HoldsMax = new("--holds-max") { Description = "Open holds of one partition at most; beyond it no further record that must be held is taken [default: 250000]", HelpName = "N" };
@@ -38,6 +38,7 @@ internal static class RunCommand
     private static readonly Option<string> RegistryPassword = new("--registry-password") { Description = "Where that user's password is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RegistryToken = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RecordPath = new("--record-path") { Description = "How records are read, hashed, and produced: native or managed [default: native]", HelpName = "PATH" };
+    private static readonly Option<string> Profile = new("--profile") { Description = "What the defaults of commits and queues are made for: throughput or latency [default: throughput]", HelpName = "PROFILE" };
     private static readonly Option<string> RegistryCa = new("--registry-ca") { Description = "PEM file of the authorities that alone are trusted for the registry's TLS [default: the system's]", HelpName = "FILE" };
     private static readonly Option<string> RegistryCertificate = new("--registry-certificate") { Description = "PEM file of a client certificate with its chain, shown to the registry", HelpName = "FILE" };
     private static readonly Option<string> RegistryCertificateKey = new("--registry-certificate-key") { Description = "PEM file of that certificate's key [default: in the same file]", HelpName = "FILE" };
@@ -47,7 +48,7 @@ internal static class RunCommand
     {
         var command = new Command("run", "Run the processor: consume ingress topics, decide and mask, write governed, rejected, held, and decisions in one transaction")
         {
-            Bootstrap, Registry, Policies, Group, Threads, CommitInterval, CommitRecords, CommitMebibytes, HoldsMax, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
+            Bootstrap, Registry, Policies, Group, Threads, Profile, CommitInterval, CommitRecords, CommitMebibytes, HoldsMax, Key, AuditKey, HoldKey, ApprovalKeys, Instance, StateDir, KafkaConfig, Config, Http,
             RegistryUser, RegistryPassword, RegistryToken, RegistryCa, RegistryCertificate, RegistryCertificateKey, RecordPath, AdoptOffsets,
         };
         command.SetAction(RunAsync);
@@ -190,7 +191,7 @@ internal static class RunCommand
         var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         foreach ((Option<string> option, string name) in (IEnumerable<(Option<string>, string)>)[
             (Bootstrap, nameof(ProcessorOptions.Bootstrap)), (Registry, nameof(ProcessorOptions.Registry)), (Policies, nameof(ProcessorOptions.Policies)),
-            (Group, nameof(ProcessorOptions.Group)), (Threads, nameof(ProcessorOptions.Threads)), (CommitInterval, nameof(ProcessorOptions.CommitInterval)),
+            (Group, nameof(ProcessorOptions.Group)), (Threads, nameof(ProcessorOptions.Threads)), (Profile, nameof(ProcessorOptions.Profile)), (CommitInterval, nameof(ProcessorOptions.CommitInterval)),
             (CommitRecords, nameof(ProcessorOptions.CommitRecords)), (CommitMebibytes, nameof(ProcessorOptions.CommitMebibytes)), (HoldsMax, nameof(ProcessorOptions.HoldsMax)),
             (AuditKey, nameof(ProcessorOptions.AuditKey)), (HoldKey, nameof(ProcessorOptions.HoldKey)), (ApprovalKeys, nameof(ProcessorOptions.ApprovalKeys)),
             (Instance, nameof(ProcessorOptions.Instance)), (StateDir, nameof(ProcessorOptions.StateDir)), (Http, nameof(ProcessorOptions.Http)),

@@ -118,7 +118,8 @@ internal sealed class KafkaClients
             config.MessageTimeoutMs = 9_000;
         }
 
-        Default(config, "linger.ms", "5");
+        // A flush ends the wait: at the latest, records leave when their transaction ends.
+        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "5");
         Default(config, "batch.num.messages", "10000");
         Default(config, "batch.size", "1000000");
         Default(config, "queue.buffering.max.messages", "500000");
