@@ -39,6 +39,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("policystreams-thread-");
     private readonly StatementSigner _signer = StatementSigner.Generate();
     private readonly StatementVerifier _verifier;
+    private readonly LogLines _log = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ProcessorOptions _options = new() { Bootstrap = "scripted", Policies = "-", Group = "g", CommitInterval = TimeSpan.FromMilliseconds(100) };
     private readonly List<StreamThread> _threads = [];
@@ -316,6 +317,33 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Contains(new TopicPartition(Raw, 0), _cluster.Member.Paused);
         Assert.True(_cluster.Member.Consumed >= before + 10);
         Assert.Empty(_cluster.Transactions);
+    }
+
+    [Fact]
+    public void Restore_WhileItGoesOn_TellsItsProgressInLogMetricsAndHealth()
+    {
+        Start(0);
+        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":5000}"""); }
+        Turn(5);
+        int state = _cluster.Log("state.orders").Count, held = _cluster.Log("held.orders").Count;
+        _cluster.EndsOverride = () => (state + 7, held);
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        Turn(10, next);
+        const string Left = "policystreams_restore_left_records{topic=\"raw.orders\",partition=\"0\"} ";
+        Assert.Contains(Left + "7\n", _metrics.Write(), StringComparison.Ordinal);
+        Assert.DoesNotContain("7 offsets to go", _log.ToString(), StringComparison.Ordinal);
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Turn(1, next);
+        Assert.Contains($"{state + held} records read, 7 offsets to go", _log.ToString(), StringComparison.Ordinal);
+        Assert.Contains("7 offsets of state.orders and held.orders to go", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+
+        for (int i = 0; i < 7; i++) { _cluster.Append("state.orders", 0, "raw.orders-0-9", "ended"); }
+        foreach (ScriptedRecord record in _cluster.Log("state.orders").Skip(state)) { record.IsAborted = true; }
+        Turn(10, next);
+        Assert.Contains(Left + "0\n", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("policystreams_restore_seconds_count 2", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("3 open holds from", _log.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -720,7 +748,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
     private StreamThread Open()
     {
         var keys = new TaskKeys(default, Payments.HoldKey, _verifier);
-        var thread = new StreamThread("g/slot/0", _options, _policies, keys, _health, _metrics, _clock, NullLogger.Instance, _stop.Token, _cluster);
+        var thread = new StreamThread("g/slot/0", _options, _policies, keys, _health, _metrics, _clock, _log, _stop.Token, _cluster);
         thread.Open();
         _threads.Add(thread);
         return thread;
