@@ -14,6 +14,9 @@ internal static partial class FaultCatalogue
     private const int MemoryThreads = 2;
     private const int MemoryHoldsMax = 20;
 
+    // docs/operations, How much memory. A thread: 2 x (32 + 16) MiB of records fetched and in hand, 2 x 32 of outputs, 2 x 32 of what is assigned; two of them, 128 for the process, and a third for what an allocator keeps.
+    private const long MemoryMebibytesMax = 768;
+
     private static Fault[] MemoryFaults =>
     [
         new("back-pressure", "a backlog of large and of small records while the broker's answers stop for 12 s, come 300 ms late, and stop again, holds are full, and approvals are flooded", false, BackPressureAsync),
@@ -42,7 +45,7 @@ internal static partial class FaultCatalogue
             Console.WriteLine("back-pressure: " + peaks[^1]);
         }
 
-        run.Note = $"largest resident size, {MemoryThreads} threads: {string.Join(", ", peaks)}";
+        run.Note = $"largest resident size, {MemoryThreads} threads, {MemoryMebibytesMax} MiB allowed: {string.Join(", ", peaks)}";
     }
 
     private static async Task<long> BulkAsync(FaultRun run, Bulk bulk)
@@ -63,8 +66,10 @@ internal static partial class FaultCatalogue
         }
 
         proxy.Clear();
-        await lab.Watch.DecidedAsync(bulk.Records, FaultLab.Deadline, () => lab.Said);
+        await lab.Watch.DecidedAsync(bulk.Records, 2 * FaultLab.Deadline, () => lab.Said);
         long peak = PeakMebibytes(processor);
+        Assert.True(peak <= MemoryMebibytesMax, string.Create(CultureInfo.InvariantCulture, $"{bulk.What}: {peak} MiB at most, and {MemoryMebibytesMax} are allowed"));
+        Assert.Contains("as many as `holdsMax` allows", processor.Said, StringComparison.Ordinal);
         await lab.StopAllAsync();
         await lab.VerifyAsync(run, bytes: false);
         return peak;
@@ -104,7 +109,9 @@ internal static partial class FaultCatalogue
         string? failure = null;
         for (int i = 0; i < bulk.Records; i++)
         {
-            string amount = i % 10 == 3 ? "5000" : i % 10 == 7 ? "-1" : "1";
+            // Held ones fill each partition three times: it goes on only as they expire.
+            bool hold = i / FaultLab.Partitions % (bulk.Records / FaultLab.Partitions / (3 * MemoryHoldsMax)) == 0;
+            string amount = hold ? "5000" : i % 10 == 7 ? "-1" : "1";
             string start = $$"""{"n":{{i}},"amount":{{amount}},"card":"4111111111111111","pad":" """;
             string pad = Convert.ToBase64String(RandomNumberGenerator.GetBytes(Math.Max(0, bulk.Value - start.Length - 2) * 3 / 4 / 3 * 3));
             var message = new Message<byte[]?, byte[]?>
