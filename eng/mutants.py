@@ -113,6 +113,9 @@ MUTANTS = [
     ("session-timeout", "a session times out after 6 s", KAFKA_CLIENTS, '            Default(config, "session.timeout.ms", "6000");\n', "", THREADS),
     ("refused-in-company", "only what is refused alone in its transaction is denied as refused", COMMIT, "        if (_steps > 1)\n", "        if (_steps > 1_000_000)\n", THREADS),
     ("resume-again", "a partition whose resume the client dropped is resumed again", ENDS, "            if (runner.Phase == TaskPhase.Running) { _consumer.Resume([runner.Ingress]); }\n", "", THREADS),
+    ("unknown-abort", "after an abort of unknown outcome the producer is made anew", COMMIT, "        if (outcome == TransactionOutcome.Unknown) { AfterUnknown(); }\n        else { RollBack(); }\n", "        RollBack();\n", THREADS),
+    ("bytes-of-headers", "headers count towards a transaction's bytes", "processor/Kafka/OutputProducer.cs", " + (record.Headers?.Bytes ?? 0)", "", THREADS),
+    ("fetching-held", "nothing is fetched while the thread waits for the broker, where keys and headers are large", "processor/Streams/StreamThread.cs", "        if (record.Key.Length + _headers.Bytes > UncountedMax) { _holdFetchingUntil = After(HoldFetchingFor); }\n", "", THREADS),
     ("topic-made-anew", "what is open of an ingress topic that was made anew is not committed", TOPICS, "            if (runner.Task.Touched) { AbortTransaction(); }\n", "", THREADS),
 ]
 

@@ -463,6 +463,24 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Lost_AnAbortOfUnknownOutcome_MakesTheProducerAnewAndTheOtherTasksRestore()
+    {
+        Start(0, 1);
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _cluster.Append(Raw, 1, "k", """{"amount":1}""");
+        _thread.Step();
+        _cluster.AbortOutcome = TransactionOutcome.Unknown;
+        _cluster.Revoke(Raw, 0, lost: true);
+        _thread.Step();
+        Assert.Equal(2, _cluster.Producers.Count);
+        Assert.True(_cluster.Producers[0].IsDisposed);
+        Turn(10);
+
+        Assert.Equal([$"{Raw}-1-0"], Decided());
+        Assert.Single(_cluster.Read("governed.orders", 1));
+    }
+
+    [Fact]
     public void Refused_ARecordIsFoundByHalvingAndAloneDenied()
     {
         Start(0);
@@ -637,6 +655,19 @@ public sealed class StreamThreadTests : IAsyncLifetime
 
         Assert.Equal(holds, paused);
         Assert.Equal(5, Decided().Count);
+        Assert.Empty(_cluster.Member.Paused);
+    }
+
+    [Fact]
+    public void Revoked_WhereHeadersAreLarge_CommitsAndTheOthersGoOn()
+    {
+        Start(0, 1);
+        for (int i = 0; i < 4; i++) { _cluster.Append(Raw, i % 2, null, """{"amount":1}"""u8.ToArray(), [("trace", new byte[20_000])]); }
+        _thread.Step();
+        _cluster.Revoke(Raw, 0);
+        Turn(10);
+
+        Assert.Equal([$"{Raw}-0-0", $"{Raw}-0-1", $"{Raw}-1-0", $"{Raw}-1-1"], Decided().Order());
         Assert.Empty(_cluster.Member.Paused);
     }
 

@@ -68,7 +68,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
     public override TransactionOutcome Abort()
     {
         cluster.Calls.Add("abort");
-        return TransactionOutcome.Aborted;
+        return cluster.AbortOutcome;
     }
 
     public override void Poll()
