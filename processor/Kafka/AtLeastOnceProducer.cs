@@ -40,8 +40,7 @@ internal sealed class AtLeastOnceProducer : OutputProducer
 
     public override void Send(in OutputRecord record, Placement? placed = null)
     {
-        PendingRecords++;
-        PendingBytes += record.Value.Length + record.Key.Length;
+        Count(record);
         bool ownTime = record.OwnTime;
         try
         {

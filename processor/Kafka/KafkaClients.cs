@@ -67,7 +67,9 @@ internal sealed class KafkaClients
         }
 
         Default(config, "fetch.wait.max.ms", "100");
-        Default(config, "queued.min.messages", "50000");
+
+        // The client counts values alone against the kilobytes. Keys and headers are bounded by the number of records, and while the thread does not read by StreamThread.HoldFetching.
+        Default(config, "queued.min.messages", "10000");
         Default(config, "queued.max.messages.kbytes", "32768");
         Default(config, "fetch.queue.backoff.ms", "5");
         Default(config, "max.partition.fetch.bytes", "4194304");
@@ -89,6 +91,8 @@ internal sealed class KafkaClients
             QueuedMaxMessagesKbytes = 16_384,
             ClientId = memberId + "-" + use,
         };
+
+        Default(config, "queued.min.messages", "10000");
 
         // A full queue is looked at again at once: by default the client leaves a partition alone for a second, and a restore waits that long again and again.
         Default(config, "fetch.queue.backoff.ms", "5");

@@ -26,10 +26,16 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
     /// <summary>What went wrong last, without payload; empty while nothing has.</summary>
     public string LastError { get; protected set; } = "";
 
-    /// <summary>Records and bytes sent since <see cref="Begin"/>.</summary>
+    /// <summary>Records and bytes sent since <see cref="Begin"/>; keys and headers count, which the client's own queue does not count.</summary>
     public int PendingRecords { get; protected set; }
 
     public long PendingBytes { get; protected set; }
+
+    protected void Count(in OutputRecord record)
+    {
+        PendingRecords++;
+        PendingBytes += record.Value.Length + record.Key.Length + (record.Headers?.Bytes ?? 0);
+    }
 
     /// <summary>Fences earlier producers of the id and ends their transactions. Throws <see cref="KafkaException"/> where the broker cannot be reached.</summary>
     public abstract void Initialize(TimeSpan timeout);

@@ -55,8 +55,7 @@ internal sealed class TransactionalProducer : OutputProducer
 
     public override void Send(in OutputRecord record, Placement? placed = null)
     {
-        PendingRecords++;
-        PendingBytes += record.Value.Length + record.Key.Length;
+        Count(record);
         Message<byte[]?, byte[]?> message = ConfluentMessages.Of(record);
         bool ownTime = record.OwnTime;
         Action<DeliveryReport<byte[]?, byte[]?>> onDelivery = placed is null ? ownTime ? _onOwnDelivery : _onDelivery : report =>

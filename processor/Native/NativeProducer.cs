@@ -84,8 +84,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
     public override void Send(in OutputRecord record, Placement? placed = null)
     {
-        PendingRecords++;
-        PendingBytes += record.Value.Length + record.Key.Length;
+        Count(record);
         LibRdKafka.Argument* arguments = _arguments;
         byte empty;
         fixed (byte* value = record.Value, key = record.Key)

@@ -61,6 +61,34 @@ internal sealed partial class StreamThread
     {
         if (!_open) { return TransactionOutcome.Committed; }
         _open = false;
+        bool held = HoldFetching();
+        TransactionOutcome outcome = EndTransaction();
+        if (!held || _pausedUntil != 0) { return outcome; }
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (runner.Phase == TaskPhase.Running) { Resume(runner); }
+        }
+
+        return outcome;
+    }
+
+    /// <summary>
+    /// While the thread waits for the broker, the client goes on to fetch up to its queue's bounds, and those do not count keys and headers. Where records come that are large there, nothing is
+    /// fetched meanwhile: what was fetched before is fetched again.
+    /// </summary>
+    private bool HoldFetching()
+    {
+        if (_pausedUntil != 0 || _time.GetTimestamp() >= _holdFetchingUntil) { return false; }
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (runner.Phase == TaskPhase.Running) { _consumer.Pause([runner.Ingress]); }
+        }
+
+        return true;
+    }
+
+    private TransactionOutcome EndTransaction()
+    {
         long start = _time.GetTimestamp();
         long sentMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var offsets = new List<TopicPartitionOffset>();

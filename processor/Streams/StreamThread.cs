@@ -23,6 +23,10 @@ internal sealed partial class StreamThread : IDisposable
     private static readonly TimeSpan ResumeAgainAfter = TimeSpan.FromSeconds(2);
     private const int PollRecordsMax = 2000;
 
+    // What the client's queue does not count: a record with so much in its key and headers turns HoldFetching on, for so long.
+    private const int UncountedMax = 16 << 10;
+    private static readonly TimeSpan HoldFetchingFor = TimeSpan.FromMinutes(1);
+
     private readonly string _id;
     private readonly ProcessorOptions _options;
     private readonly IStreamClients _clients;
@@ -50,6 +54,7 @@ internal sealed partial class StreamThread : IDisposable
     private ExceptionDispatchInfo? _callbackFault;
     private bool _fetching;
     private long _pausedUntil;
+    private long _holdFetchingUntil;
     private long _resumedAt;
     private TimeSpan _backoff;
 
@@ -68,6 +73,9 @@ internal sealed partial class StreamThread : IDisposable
         _observer = new TaskObserver(metrics, logger, id);
         _clock = new BrokerClock(time);
     }
+
+    /// <summary>For tests, which make it small.</summary>
+    internal RestoreBudget RestoreBudget => _restoreBudget;
 
     private string Component => "thread " + _id;
 
@@ -296,6 +304,7 @@ internal sealed partial class StreamThread : IDisposable
             Headers = _headers,
             Principal = runner.Task.Binding.Document.TopicPrincipal,
         };
+        if (record.Key.Length + _headers.Bytes > UncountedMax) { _holdFetchingUntil = After(HoldFetchingFor); }
         EnsureTransaction();
         switch (runner.Task.Process(input))
         {

@@ -48,6 +48,9 @@ public sealed class RecordHeaders
 
     public int Count { get; private set; }
 
+    /// <summary>Bytes of all names and values.</summary>
+    public int Bytes => _bytes.Length;
+
     public ReadOnlySpan<byte> Name(int index) => _bytes.Slice(_entries[Checked(index)].Start, _entries[index].NameLength);
 
     /// <summary>The value's bytes; empty for a null value (see <see cref="IsNull"/>).</summary>

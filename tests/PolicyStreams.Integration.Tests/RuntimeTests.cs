@@ -117,6 +117,24 @@ public sealed class RuntimeTests(KafkaFixture kafka)
     }
 
     [Fact]
+    public async Task Run_TopicsWhosePartitionsDisagree_AreRefusedWithTheCommandThatMendsIt()
+    {
+        using OrdersCase orders = await OrdersCase.CreateAsync(await kafka.RequireAsync());
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = orders.Bootstrap }).Build();
+        await admin.CreatePartitionsAsync([new Confluent.Kafka.Admin.PartitionsSpecification { Topic = orders.Raw, IncreaseTo = 2 }]);
+
+        await using CommandProcess refused = orders.Start("a");
+        Assert.Equal(1, await refused.ExitAsync(s_deadline));
+        Assert.All((string[])["governed", "held", "rejected", "state", "approvals", "decisions"], topic => Assert.Contains($"topic {topic}.{orders.Name}: has 1 partition and needs 2", refused.Said, StringComparison.Ordinal));
+        Assert.Contains("help: policystreams topics apply", refused.Said, StringComparison.Ordinal);
+
+        await orders.ApplyAsync();
+        await using CommandProcess mended = orders.Start("a");
+        orders.Produce(0, 3);
+        await orders.DecidedAsync(3, () => mended.Said);
+    }
+
+    [Fact]
     public async Task Run_StateTopicThatIsNotCompacted_IsRefusedWithTheCommandThatMendsIt()
     {
         using OrdersCase orders = await OrdersCase.CreateAsync(await kafka.RequireAsync());

@@ -8,13 +8,14 @@ internal static partial class FaultCatalogue
 {
     public static IReadOnlyList<Fault> All { get; } =
     [
-        .. ProcessorFaults, .. TransactionFaults, .. BrokerFaults, .. TopicFaults, .. RegistryFaults, .. RecoveryFaults, .. CopyFaults,
+        .. ProcessorFaults, .. TransactionFaults, .. BrokerFaults, .. TopicFaults, .. RegistryFaults, .. RecoveryFaults, .. MemoryFaults, .. CopyFaults,
     ];
 
     private static Fault[] ProcessorFaults =>
     [
         new("processor-kill", "SIGKILL of the processor at random moments, restarted in its slot", true, ProcessorKillAsync),
         new("processor-stop", "SIGTERM of the processor at random moments, commits under way included", true, ProcessorStopAsync),
+        new("stop-in-commit", "SIGTERM while a request of the commit is on its way: it arrives, is lost, arrives after the process has ended, or after its successor has committed", true, StopInCommitAsync),
         new("zombie", "SIGSTOP of a processor past its session timeout while another takes over, then SIGCONT", true, ZombieAsync),
         new("rebalance-storm", "a processor joins or leaves every second, by SIGTERM and by SIGKILL", false, RebalanceStormAsync),
         new("two-processes", "two processes share the partitions; one of them is killed again and again", false, TwoProcessesAsync),
@@ -71,6 +72,49 @@ internal static partial class FaultCatalogue
         await lab.DrainAsync();
         await lab.VerifyAsync(run);
     }
+
+    private static async Task StopInCommitAsync(FaultRun run)
+    {
+        // The host gives its threads 15 s; the process may take a moment more.
+        TimeSpan stopsWithin = TimeSpan.FromSeconds(18);
+        await using FaultLab lab = await FaultLab.OpenAsync();
+        KafkaProxy proxy = lab.Cluster.Proxy!;
+        await lab.FeedAsync(200);
+        ProcessorProcess processor = lab.Start("a", proxied: true, threads: 2);
+        await lab.RunningAsync();
+        run.RecoveryIs = "from SIGTERM to the end of the process";
+        for (int times = run.Times(24, 2); run.Injected < times; run.Injected++)
+        {
+            // Two requests and four endings, so that the short form has the frame that comes after a successor, and one that is lost.
+            KafkaApi api = run.Injected % 2 == 0 ? KafkaApi.EndTxn : KafkaApi.TxnOffsetCommit;
+            FrameEnding ending = (FrameEnding)((run.Injected / 2 + run.Injected) % 4);
+            HeldFrame frame = proxy.Hold(api);
+            await Eventually.TrueAsync(() => frame.IsHere, FaultLab.Deadline, () => $"no {api} came\n{lab.Said}");
+            DateTimeOffset told = FaultLab.Now;
+            await processor.SignalAsync("TERM");
+            await lab.SaysAsync(processor, "Stopping");
+            if (ending == FrameEnding.Arrives) { frame.Forward(); }
+            if (ending == FrameEnding.IsLost) { frame.Lose(); }
+            int code = await processor.ExitAsync(stopsWithin);
+            run.Recovered(FaultLab.Now - told);
+            Assert.True(code == 0, $"exit {code} after SIGTERM\n{processor.Said}");
+            await lab.ForgetAsync(processor);
+            if (ending == FrameEnding.ArrivesAfterItsProcess) { frame.Forward(); }
+            DateTimeOffset restarted = FaultLab.Now;
+            processor = lab.Start("a", proxied: true, threads: 2);
+            await lab.Watch.RecoveredAsync(restarted, FaultLab.Deadline, () => lab.Said, 0, 1, 2, 3);
+            if (ending == FrameEnding.ArrivesAfterItsSuccessor)
+            {
+                frame.Forward();
+                await lab.RunningAsync();
+            }
+        }
+
+        await lab.DrainAsync();
+        await lab.VerifyAsync(run);
+    }
+
+    private enum FrameEnding { ArrivesAfterItsSuccessor, IsLost, Arrives, ArrivesAfterItsProcess }
 
     private static async Task ZombieAsync(FaultRun run)
     {

@@ -33,6 +33,8 @@ internal sealed class KafkaProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<TcpClient, byte> _clients = new();
     private readonly Lock _lock = new();
     private readonly List<Rule> _rules = [];
+    private readonly List<(HeldFrame Frame, short[] Apis)> _holds = [];
+    private volatile Stalled? _stalled;
     private volatile bool _cut;
     private int _injected;
 
@@ -56,9 +58,39 @@ internal sealed class KafkaProxy : IAsyncDisposable
         lock (_lock) { _rules.Add(new Rule(fate, delay, [.. apis.Select(api => (short)api)]) { Left = times }); }
     }
 
+    /// <summary>Keeps the next request of one of these kinds until the test says what becomes of it; what comes behind it on its connection waits too.</summary>
+    public HeldFrame Hold(params KafkaApi[] apis)
+    {
+        var frame = new HeldFrame();
+        lock (_lock) { _holds.Add((frame, [.. apis.Select(api => (short)api)])); }
+        return frame;
+    }
+
+    /// <summary>Answers to these requests (to all where none is named) stay here until <see cref="Flow"/>, and what comes behind them on their connections. No connection breaks.</summary>
+    public void Stall(params KafkaApi[] apis)
+    {
+        Flow();
+        _stalled = new Stalled([.. apis.Select(api => (short)api)], new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+    }
+
+    public void Flow()
+    {
+        Stalled? stalled = _stalled;
+        _stalled = null;
+        stalled?.Over.TrySetResult();
+    }
+
+    /// <summary>Forgets every rule; frames that are held or stalled go on.</summary>
     public void Clear()
     {
-        lock (_lock) { _rules.Clear(); }
+        lock (_lock)
+        {
+            _rules.Clear();
+            foreach ((HeldFrame frame, _) in _holds) { frame.Forward(); }
+            _holds.Clear();
+        }
+
+        Flow();
     }
 
     /// <summary>Breaks every connection, and lets none through until <see cref="Mend"/>.</summary>
@@ -131,6 +163,7 @@ internal sealed class KafkaProxy : IAsyncDisposable
                 await Task.Delay(rule.Delay, _ended.Token);
             }
 
+            if (HoldFor(api) is { } held && !await held.TakeAsync(_ended.Token)) { throw new IOException("lost"); }
             await to.WriteAsync(frame, _ended.Token);
         }
     }
@@ -141,6 +174,7 @@ internal sealed class KafkaProxy : IAsyncDisposable
         {
             byte[] frame = await FrameAsync(from);
             if (asked.TryRemove(BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(4)), out short api) && RuleFor(api, FrameFate.ResponseLost, FrameFate.ResponseLost) is not null) { throw new IOException("lost"); }
+            while (_stalled is { } stalled && (stalled.Apis.Length == 0 || stalled.Apis.Contains(api))) { await stalled.Over.Task.WaitAsync(_ended.Token); }
             await to.WriteAsync(frame, _ended.Token);
         }
     }
@@ -172,6 +206,20 @@ internal sealed class KafkaProxy : IAsyncDisposable
 
         return null;
     }
+
+    private HeldFrame? HoldFor(short api)
+    {
+        lock (_lock)
+        {
+            int at = _holds.FindIndex(hold => hold.Apis.Contains(api));
+            if (at < 0) { return null; }
+            HeldFrame frame = _holds[at].Frame;
+            _holds.RemoveAt(at);
+            return frame;
+        }
+    }
+
+    private sealed record Stalled(short[] Apis, TaskCompletionSource Over);
 
     private sealed record Rule(FrameFate Fate, TimeSpan Delay, short[] Apis)
     {

@@ -1,6 +1,8 @@
 using Confluent.Kafka;
 using PolicyStreams.Faults.Tests.Lab;
+using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Kafka;
+using PolicyStreams.Processor.Native;
 
 namespace PolicyStreams.Faults.Tests.Mock;
 
@@ -59,58 +61,95 @@ public sealed class ErrorCodeTests
 
     [Theory]
     [MemberData(nameof(Errors))]
-    public void Commit_BrokerAnswers_IsTakenForWhatItIs(string api, ErrorCode code, string right)
+    public void Commit_BrokerAnswers_IsTakenForWhatItIs(string api, ErrorCode code, string right) => TakenForWhatItIs(RecordPath.Native, api, code, right);
+
+    [Theory]
+    [MemberData(nameof(Errors))]
+    public void Commit_BrokerAnswersTheManagedClient_IsTakenForWhatItIs(string api, ErrorCode code, string right) => TakenForWhatItIs(RecordPath.Managed, api, code, right);
+
+    /// <summary>To the client such a record was never part of the transaction, which could be committed without it.</summary>
+    [Theory]
+    [InlineData("Native")]
+    [InlineData("Managed")]
+    public void Commit_ARecordThatTimedOutLocally_IsNotCommitted(string path)
+    {
+        RecordPath of = Enum.Parse<RecordPath>(path);
+        using var cluster = new MockCluster();
+        cluster.CreateTopic("governed", 1);
+        using IConsumer<byte[]?, byte[]?> consumer = Consumer(cluster);
+        using RecordReader reader = Reader(of, consumer);
+        using OutputProducer producer = Open(of, cluster, messageTimeoutMs: 1_000);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
+
+        cluster.Answer((short)KafkaApi.Produce, [.. Enumerable.Repeat(ErrorCode.NotEnoughReplicas, 1_000)]);
+        Assert.Equal(TransactionOutcome.Aborted, Transaction(producer, reader));
+        cluster.Clear((short)KafkaApi.Produce);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
+    }
+
+    private static void TakenForWhatItIs(RecordPath path, string api, ErrorCode code, string right)
     {
         using var cluster = new MockCluster();
         cluster.CreateTopic("governed", 1);
-        using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig { BootstrapServers = cluster.Bootstrap, GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = false })
-            .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
-        consumer.Subscribe("governed");
-        using TransactionalProducer producer = Open(cluster);
+        using IConsumer<byte[]?, byte[]?> consumer = Consumer(cluster);
+        using RecordReader reader = Reader(path, consumer);
+        using OutputProducer producer = Open(path, cluster);
 
         cluster.Answer((short)Enum.Parse<KafkaApi>(api), code);
-        TransactionOutcome outcome = Transaction(producer, consumer);
+        TransactionOutcome outcome = Transaction(producer, reader);
         Assert.Contains(outcome.ToString(), right.Split(' '));
         if (outcome == TransactionOutcome.Unknown)
         {
             // As the stream thread does: closed, and made anew under the same id.
             producer.Dispose();
-            using TransactionalProducer again = Open(cluster);
-            Assert.Equal(TransactionOutcome.Committed, Transaction(again, consumer));
+            using OutputProducer again = Open(path, cluster);
+            Assert.Equal(TransactionOutcome.Committed, Transaction(again, reader));
         }
         else
         {
             // Tried again as the stream thread does, it comes to a certain end. (After a refused record the mock cluster refuses the client's new epoch once; a broker does not.)
-            for (int i = 0; i < 5 && outcome is not (TransactionOutcome.Committed or TransactionOutcome.Unknown) || i == 0; i++) { outcome = Transaction(producer, consumer); }
+            for (int i = 0; i < 5 && outcome is not (TransactionOutcome.Committed or TransactionOutcome.Unknown) || i == 0; i++) { outcome = Transaction(producer, reader); }
             Assert.Contains(outcome, (TransactionOutcome[])[TransactionOutcome.Committed, TransactionOutcome.Unknown]);
         }
     }
 
-    private static TransactionalProducer Open(MockCluster cluster)
+    private static IConsumer<byte[]?, byte[]?> Consumer(MockCluster cluster)
     {
-        var producer = new TransactionalProducer(
-            new ProducerConfig
-            {
-                BootstrapServers = cluster.Bootstrap,
-                TransactionalId = "slot",
-                EnableDeliveryReports = true,
-                EnableBackgroundPoll = false,
-                DeliveryReportFields = "status",
-                TransactionTimeoutMs = 10_000,
-                MessageTimeoutMs = 9_000,
-                LingerMs = 1,
-                RetryBackoffMs = 20,
-            },
-            _ => { },
-            CancellationToken.None);
+        IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig { BootstrapServers = cluster.Bootstrap, GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = false })
+            .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
+        consumer.Subscribe("governed");
+        return consumer;
+    }
+
+    private static RecordReader Reader(RecordPath path, IConsumer<byte[]?, byte[]?> consumer)
+    {
+        Assert.SkipWhen(path == RecordPath.Native && !LibRdKafka.IsAvailable, "librdkafka's own functions are not there.");
+        return path == RecordPath.Native ? new NativeRecordReader(consumer, 1) : new ManagedRecordReader(consumer);
+    }
+
+    private static OutputProducer Open(RecordPath path, MockCluster cluster, int messageTimeoutMs = 9_000)
+    {
+        var config = new ProducerConfig
+        {
+            BootstrapServers = cluster.Bootstrap,
+            TransactionalId = "slot",
+            EnableDeliveryReports = true,
+            EnableBackgroundPoll = false,
+            DeliveryReportFields = "status",
+            TransactionTimeoutMs = 10_000,
+            MessageTimeoutMs = messageTimeoutMs,
+            LingerMs = 1,
+            RetryBackoffMs = 20,
+        };
+        OutputProducer producer = path == RecordPath.Native ? new NativeProducer(config, _ => { }, CancellationToken.None) : new TransactionalProducer(config, _ => { }, CancellationToken.None);
         producer.Initialize(s_timeout);
         return producer;
     }
 
-    private static TransactionOutcome Transaction(TransactionalProducer producer, IConsumer<byte[]?, byte[]?> consumer)
+    private static TransactionOutcome Transaction(OutputProducer producer, RecordReader reader)
     {
         producer.Begin();
         producer.Send(new OutputRecord { Topic = "governed", Partition = 0, HasValue = true, Value = "x"u8, TimestampMs = 1 });
-        return producer.Commit([new TopicPartitionOffset("governed", 0, 1)], consumer.ConsumerGroupMetadata);
+        return producer.Commit([new TopicPartitionOffset("governed", 0, 1)], reader.CaptureGroup());
     }
 }

@@ -27,6 +27,9 @@ internal sealed partial class MockCluster : IDisposable
 
     public void CreateTopic(string topic, int partitions) => Assert.Equal(0, Create(_cluster, topic, partitions, 1));
 
+    /// <summary>Forgets the errors that are still to be answered.</summary>
+    public void Clear(short api) => ClearErrors(_cluster, api);
+
     public void Dispose() => _owner.Dispose();
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_handle_mock_cluster")]
@@ -37,6 +40,9 @@ internal sealed partial class MockCluster : IDisposable
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_push_request_errors_array")]
     private static partial void Push(nint cluster, short api, nuint count, int[] errors);
+
+    [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_clear_request_errors")]
+    private static partial void ClearErrors(nint cluster, short api);
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Create(nint cluster, string topic, int partitions, int replicas);

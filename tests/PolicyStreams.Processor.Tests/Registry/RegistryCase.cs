@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Microsoft.Extensions.Logging;
 using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Metrics;
 using PolicyStreams.Processor.Policies;
 using PolicyStreams.Processor.Testing;
+using PolicyStreams.Processor.Tests.Streams.Support;
 using PolicyStreams.Processor.Tests.Topology;
 using PolicyStreams.Rules;
 using PolicyStreams.Schemas;
@@ -163,25 +162,4 @@ internal sealed class RegistryCase : IAsyncDisposable
     }
 
     public string? LastWhy { get; private set; }
-
-    private sealed class LogLines : ILogger
-    {
-        private readonly Lock _lock = new();
-        private readonly List<string> _lines = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (_lock) { _lines.Add(string.Create(CultureInfo.InvariantCulture, $"{eventId.Id} {logLevel}: {formatter(state, exception)}")); }
-        }
-
-        public override string ToString()
-        {
-            lock (_lock) { return string.Join('\n', _lines); }
-        }
-    }
 }

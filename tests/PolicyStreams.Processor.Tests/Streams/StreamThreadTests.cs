@@ -39,6 +39,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("policystreams-thread-");
     private readonly StatementSigner _signer = StatementSigner.Generate();
     private readonly StatementVerifier _verifier;
+    private readonly LogLines _log = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ProcessorOptions _options = new() { Bootstrap = "scripted", Policies = "-", Group = "g", CommitInterval = TimeSpan.FromMilliseconds(100) };
     private readonly List<StreamThread> _threads = [];
@@ -237,6 +238,73 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Restore_TopicsThatAreNotCompacted_OnlyTheLastRecordOfAKeyCounts()
+    {
+        // Every hold in many versions: held, held again on other terms, and some ended.
+        Start(0);
+        for (int i = 0; i < 4; i++) { _cluster.Append(Raw, 0, "k", """{"amount":5000}"""); }
+        Turn(5);
+        for (int round = 0; round < 6; round++)
+        {
+            for (int i = 0; i < 4; i++) { Approve(0, i); }
+            _policies.PutInForce(Compile(Policy.Replace("[risk]", round % 2 == 0 ? "[risk, board]" : "[risk]", StringComparison.Ordinal)));
+            Turn(20);
+        }
+
+        Approve(0, 1);
+        Turn(10);
+        Assert.Equal(24, Decisions().Count(decision => decision.GetProperty("event").GetString() == "reheld"));
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        Turn(20, next);
+        Assert.Contains("policystreams_open_holds{topic=\"raw.orders\",partition=\"0\"} 3", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Equal(256L << 20, next.RestoreBudget.Left);
+
+        Approve(0, 0);
+        Turn(10, next);
+        Assert.Equal(2, Decisions().Count(decision => decision.GetProperty("event").GetString() == "released"));
+    }
+
+    [Fact]
+    public void Restore_HoldsThatFindNoRoom_AreReadASecondTime_AndNothingThatCameMeanwhile()
+    {
+        Start(0);
+        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":5000}"""); }
+        Turn(5);
+        Approve(0, 1);
+        Turn(10);
+        StreamThread next = RestoreToTheSecondPass();
+
+        // A head and a hold that only the second reading sees: they came after the ends that the restore asked for.
+        ScriptedRecord head = _cluster.Read("state.orders").First(record => Encoding.UTF8.GetString(record.Key!) == "head");
+        _cluster.Append("state.orders", 0, head.Key, head.Value);
+        _cluster.Append("state.orders", 0, "raw.orders-0-7", "no hold");
+        Turn(20, next);
+        Assert.DoesNotContain("task raw.orders-0", _health.Reasons.Keys);
+        Assert.Contains("policystreams_open_holds{topic=\"raw.orders\",partition=\"0\"} 2", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Equal(0, next.RestoreBudget.Left);
+
+        Approve(0, 0);
+        Approve(0, 2);
+        Turn(10, next);
+        Assert.Equal(3, _cluster.Read("governed.orders").Count);
+    }
+
+    [Fact]
+    public void Restore_AHoldThatIsNotThereAtTheSecondReading_StopsTheTask()
+    {
+        Start(0);
+        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":5000}"""); }
+        Turn(5);
+        StreamThread next = RestoreToTheSecondPass();
+        _cluster.Read("state.orders").First(record => Encoding.UTF8.GetString(record.Key!) == "raw.orders-0-1").IsAborted = true;
+        Turn(20, next);
+
+        Assert.Contains("is not at the second", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+        Assert.Empty(_cluster.Read("governed.orders"));
+    }
+
+    [Fact]
     public void Restore_WhileItGoesOn_PartitionsArePausedAndPollingGoesOn()
     {
         _cluster.Append(Raw, 0, "k", """{"amount":1}""");
@@ -249,6 +317,33 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Contains(new TopicPartition(Raw, 0), _cluster.Member.Paused);
         Assert.True(_cluster.Member.Consumed >= before + 10);
         Assert.Empty(_cluster.Transactions);
+    }
+
+    [Fact]
+    public void Restore_WhileItGoesOn_TellsItsProgressInLogMetricsAndHealth()
+    {
+        Start(0);
+        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":5000}"""); }
+        Turn(5);
+        int state = _cluster.Log("state.orders").Count, held = _cluster.Log("held.orders").Count;
+        _cluster.EndsOverride = () => (state + 7, held);
+        StreamThread next = Open();
+        _cluster.Assign(Raw, 0);
+        Turn(10, next);
+        const string Left = "policystreams_restore_left_records{topic=\"raw.orders\",partition=\"0\"} ";
+        Assert.Contains(Left + "7\n", _metrics.Write(), StringComparison.Ordinal);
+        Assert.DoesNotContain("7 offsets to go", _log.ToString(), StringComparison.Ordinal);
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Turn(1, next);
+        Assert.Contains($"{state + held} records read, 7 offsets to go", _log.ToString(), StringComparison.Ordinal);
+        Assert.Contains("7 offsets of state.orders and held.orders to go", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+
+        for (int i = 0; i < 7; i++) { _cluster.Append("state.orders", 0, "raw.orders-0-9", "ended"); }
+        foreach (ScriptedRecord record in _cluster.Log("state.orders").Skip(state)) { record.IsAborted = true; }
+        Turn(10, next);
+        Assert.Contains(Left + "0\n", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("policystreams_restore_seconds_count 2", _metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("3 open holds from", _log.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -365,6 +460,24 @@ public sealed class StreamThreadTests : IAsyncLifetime
 
         Assert.Equal(["raw.orders-0-0"], Decided());
         Assert.Single(_cluster.Read("governed.orders"));
+    }
+
+    [Fact]
+    public void Lost_AnAbortOfUnknownOutcome_MakesTheProducerAnewAndTheOtherTasksRestore()
+    {
+        Start(0, 1);
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _cluster.Append(Raw, 1, "k", """{"amount":1}""");
+        _thread.Step();
+        _cluster.AbortOutcome = TransactionOutcome.Unknown;
+        _cluster.Revoke(Raw, 0, lost: true);
+        _thread.Step();
+        Assert.Equal(2, _cluster.Producers.Count);
+        Assert.True(_cluster.Producers[0].IsDisposed);
+        Turn(10);
+
+        Assert.Equal([$"{Raw}-1-0"], Decided());
+        Assert.Single(_cluster.Read("governed.orders", 1));
     }
 
     [Fact]
@@ -513,6 +626,52 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Commit_ByBytes_CountsKeysAndHeaders()
+    {
+        _options.CommitMebibytes = 1;
+        Start(0);
+        int before = _cluster.Transactions.Count;
+        for (int i = 0; i < 6; i++) { _cluster.Append(Raw, 0, new byte[200_000], """{"amount":1}"""u8.ToArray(), [("trace", new byte[200_000])]); }
+        _thread.Step();
+
+        Assert.Equal([3L, 6L], _cluster.Transactions.Skip(before).Select(transaction => transaction.Offsets[0].Offset.Value));
+    }
+
+    [Theory]
+    [InlineData(100, 100, false)]
+    [InlineData(20_000, 0, true)]
+    [InlineData(0, 20_000, true)]
+    public void Commit_WhereKeysOrHeadersAreLarge_FetchesNothingMeanwhile(int keyBytes, int headerBytes, bool holds)
+    {
+        Start(0);
+        for (int i = 0; i < 5; i++) { _cluster.Append(Raw, 0, new byte[keyBytes], """{"amount":1}"""u8.ToArray(), [("trace", new byte[headerBytes])]); }
+        bool paused = false;
+        _cluster.Refuses = _ =>
+        {
+            paused |= _cluster.Member.Paused.Contains(new TopicPartition(Raw, 0));
+            return false;
+        };
+        Turn(10);
+
+        Assert.Equal(holds, paused);
+        Assert.Equal(5, Decided().Count);
+        Assert.Empty(_cluster.Member.Paused);
+    }
+
+    [Fact]
+    public void Revoked_WhereHeadersAreLarge_CommitsAndTheOthersGoOn()
+    {
+        Start(0, 1);
+        for (int i = 0; i < 4; i++) { _cluster.Append(Raw, i % 2, null, """{"amount":1}"""u8.ToArray(), [("trace", new byte[20_000])]); }
+        _thread.Step();
+        _cluster.Revoke(Raw, 0);
+        Turn(10);
+
+        Assert.Equal([$"{Raw}-0-0", $"{Raw}-0-1", $"{Raw}-1-0", $"{Raw}-1-1"], Decided().Order());
+        Assert.Empty(_cluster.Member.Paused);
+    }
+
+    [Fact]
     public void Commit_ByInterval_EndsATransactionAtItsTime()
     {
         Start(0);
@@ -620,7 +779,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
     private StreamThread Open()
     {
         var keys = new TaskKeys(default, Payments.HoldKey, _verifier);
-        var thread = new StreamThread("g/slot/0", _options, _policies, keys, _health, _metrics, _clock, NullLogger.Instance, _stop.Token, _cluster);
+        var thread = new StreamThread("g/slot/0", _options, _policies, keys, _health, _metrics, _clock, _log, _stop.Token, _cluster);
         thread.Open();
         _threads.Add(thread);
         return thread;
@@ -632,6 +791,21 @@ public sealed class StreamThreadTests : IAsyncLifetime
         _cluster.Assign(Raw, partitions);
         Turn(10);
         Assert.DoesNotContain(_health.Reasons, reason => reason.Key.StartsWith("task", StringComparison.Ordinal));
+    }
+
+    /// <summary>A new thread whose restore has read state once, and has kept none of its bytes.</summary>
+    private StreamThread RestoreToTheSecondPass()
+    {
+        StreamThread next = Open();
+        next.RestoreBudget.Left = 0;
+        _cluster.Assign(Raw, 0);
+        for (int i = 0; !_cluster.Reader.Assignment.Contains(new TopicPartition("state.orders", 0)) || _cluster.Reader.Position("state.orders", 0) < _cluster.Log("state.orders").Count; i++)
+        {
+            Assert.True(i < 20, "state is not read");
+            Turn(1, next);
+        }
+
+        return next;
     }
 
     private void Turn(int times, StreamThread? thread = null)

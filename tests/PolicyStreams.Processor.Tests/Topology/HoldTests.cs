@@ -103,6 +103,35 @@ public sealed class HoldTests : IDisposable
         Assert.Single(_driver.Alarms);
     }
 
+    [Theory]
+    [InlineData("cut", "malformed")]
+    [InlineData("noise", "malformed")]
+    [InlineData("changed", "bad-signature")]
+    public void Statement_ThatCannotBeRead_IsADecisionAndAlarmsWithItsPosition_AndThoseBehindItCount(string how, string why)
+    {
+        byte[] good = Payments.Statement(_signer, Payments.Hold(_driver, Id)!, "ana"), bad = [.. good];
+        switch (how)
+        {
+            case "cut":
+                bad = good[..(good.Length / 2)];
+                break;
+            case "noise":
+                new Random(7).NextBytes(bad);
+                break;
+            default:
+                bad[^10] = bad[^10] == 'A' ? (byte)'B' : (byte)'A';
+                break;
+        }
+
+        _driver.PipeStatement(Payments.Ingress, Id, bad);
+        JsonElement decision = _driver.Decisions("approval").Single();
+        Assert.Equal((false, why), (decision.GetProperty("counted").GetBoolean(), decision.GetProperty("why").GetString()));
+        Assert.Contains($"approvals.payments-0-0 was not counted: {why}", Assert.Single(_driver.Alarms), StringComparison.Ordinal);
+
+        _driver.PipeStatement(Payments.Ingress, Id, good);
+        Assert.True(_driver.Decisions("approval")[^1].GetProperty("counted").GetBoolean());
+    }
+
     [Fact]
     public void Statement_ForAnUnknownHold_IsADecisionWithoutItsKey()
     {

@@ -37,6 +37,9 @@ internal sealed class ScriptedCluster(TestClock time) : IStreamClients
     /// <summary>How the next transactions end; committed once there is none left.</summary>
     public Queue<TransactionOutcome> Outcomes { get; } = new();
 
+    /// <summary>How aborts that the thread asks for end.</summary>
+    public TransactionOutcome AbortOutcome { get; set; } = TransactionOutcome.Aborted;
+
     /// <summary>True where a transaction of unknown outcome was committed after all.</summary>
     public bool CommitsAlthoughUnknown { get; set; }
 

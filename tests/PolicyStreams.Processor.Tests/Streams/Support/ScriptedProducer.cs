@@ -27,8 +27,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
 
     public override void Send(in OutputRecord record, Placement? placed = null)
     {
-        PendingRecords++;
-        PendingBytes += record.Key.Length + record.Value.Length;
+        Count(record);
         var headers = new List<(string, byte[]?)>();
         for (int i = 0; i < (record.Headers?.Count ?? 0); i++) { headers.Add((System.Text.Encoding.UTF8.GetString(record.Headers!.Name(i)), record.Headers.Value(i).ToArray())); }
         _open.Add((new ScriptedRecord(-1, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs) { Topic = record.Topic, Partition = record.Partition }, placed));
@@ -69,7 +68,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
     public override TransactionOutcome Abort()
     {
         cluster.Calls.Add("abort");
-        return TransactionOutcome.Aborted;
+        return cluster.AbortOutcome;
     }
 
     public override void Poll()
