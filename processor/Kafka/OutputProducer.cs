@@ -56,6 +56,12 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public abstract void Dispose();
 
+    /// <summary>What <see cref="LastError"/> says where offsets were given up.</summary>
+    protected const string OffsetsNotTaken = "the group's coordinator did not take the offsets in time";
+
+    /// <summary>How much longer than its own timeout the client library is waited for.</summary>
+    protected static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     /// <summary>What <see cref="LastError"/> says of a record that was not delivered.</summary>
     protected static string Describe(Error error, bool ownTime, string topic) =>
         ownTime && error.Code is (ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord) ? $"{topic}: {error.Reason}: is this host's clock right?" : $"{topic}: {error.Reason}";

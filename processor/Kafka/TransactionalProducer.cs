@@ -20,6 +20,7 @@ internal sealed class TransactionalProducer : OutputProducer
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onOwnDelivery;
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
+    private readonly CallThread _calls;
     private int _failed;
     private bool _refused;
 
@@ -27,6 +28,7 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         _stopping = stopping;
         Id = config.TransactionalId;
+        _calls = new CallThread("offsets of " + Id);
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config)
             .SetKeySerializer(Serializers.ByteArray!)
             .SetValueSerializer(Serializers.ByteArray!)
@@ -91,7 +93,12 @@ internal sealed class TransactionalProducer : OutputProducer
         {
             if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
-            _producer.SendOffsetsToTransaction(offsets, group, Timeout);
+            if (!_calls.TryRun(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout), Timeout + Grace))
+            {
+                LastError = OffsetsNotTaken;
+                return TransactionOutcome.Unknown;
+            }
+
             _producer.CommitTransaction(Timeout);
             return TransactionOutcome.Committed;
         }
@@ -137,7 +144,8 @@ internal sealed class TransactionalProducer : OutputProducer
 
     public override void Poll() => _producer.Poll(TimeSpan.Zero);
 
-    public override void Dispose() => _producer.Dispose();
+    /// <summary>A call that was given up still stands in the client: it is disposed of once that has come back.</summary>
+    public override void Dispose() => _calls.End(_producer.Dispose);
 
     private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report, bool ownTime)
     {

@@ -35,6 +35,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private readonly (string? Name, nint Topic)[] _recent = new (string?, nint)[TopicsCached];
     private readonly Dictionary<long, (Placement Placement, bool OwnTime)> _placed = [];
     private readonly LibRdKafka.Argument* _arguments;
+    private readonly CallThread _calls;
     private GCHandle _self;
     private nint _client;
     private long _lastPlaced;
@@ -47,6 +48,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         Id = config.TransactionalId;
         _log = log;
         _stopping = stopping;
+        _calls = new CallThread("offsets of " + Id);
         _self = GCHandle.Alloc(this);
         try
         {
@@ -136,7 +138,12 @@ internal sealed unsafe class NativeProducer : OutputProducer
         {
             if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
             if (_failed > 0 || LastError.Length > 0) { return Abort(); }
-            SendOffsets(offsets, (NativeGroup)group);
+            if (!_calls.TryRun(() => SendOffsets(offsets, (NativeGroup)group), TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
+            {
+                LastError = OffsetsNotTaken;
+                return TransactionOutcome.Unknown;
+            }
+
             LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
             return TransactionOutcome.Committed;
         }
@@ -172,12 +179,20 @@ internal sealed unsafe class NativeProducer : OutputProducer
     public override void Dispose()
     {
         if (_client == 0) { return; }
+        nint client = _client;
+        _client = 0;
+
+        // A call that was given up still stands in the client: it is destroyed once that has come back. Until then it can do nothing, since the next producer of the id fences it.
+        _calls.End(() => Destroy(client));
+    }
+
+    private void Destroy(nint client)
+    {
         foreach (nint topic in _topics.Values) { LibRdKafka.TopicDestroy(topic); }
         _topics.Clear();
 
         // Waits for the client's threads: no callback comes after it.
-        LibRdKafka.Destroy(_client);
-        _client = 0;
+        LibRdKafka.Destroy(client);
         NativeMemory.Free(_arguments);
         _self.Free();
     }

@@ -87,6 +87,34 @@ public sealed class ErrorCodeTests
         Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
     }
 
+    /// <summary>The client library waits for such a coordinator without an end: the stream thread must not.</summary>
+    [Theory]
+    [InlineData("Native")]
+    [InlineData("Managed")]
+    public async Task Commit_GroupCoordinatorIsGone_IsGivenUpAndTheNextProducerGoesOn(string path)
+    {
+        RecordPath of = Enum.Parse<RecordPath>(path);
+        using var cluster = new MockCluster(brokers: 2);
+        cluster.CreateTopic("governed", 1);
+        cluster.Lead("governed", 0, 1);
+        cluster.Coordinate("transaction", "slot", 1);
+        cluster.Coordinate("group", "g", 2);
+        using IConsumer<byte[]?, byte[]?> consumer = Consumer(cluster);
+        using RecordReader reader = Reader(of, consumer);
+        OutputProducer producer = Open(of, cluster);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
+
+        cluster.TakeDown(2);
+        Task<TransactionOutcome> commit = Task.Run(() => Transaction(producer, reader));
+        Assert.Same(commit, await Task.WhenAny(commit, Task.Delay(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)));
+        Assert.Equal(TransactionOutcome.Unknown, await commit);
+
+        cluster.Coordinate("group", "g", 1);
+        producer.Dispose();
+        using OutputProducer again = Open(of, cluster);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(again, reader));
+    }
+
     private static void TakenForWhatItIs(RecordPath path, string api, ErrorCode code, string right)
     {
         using var cluster = new MockCluster();

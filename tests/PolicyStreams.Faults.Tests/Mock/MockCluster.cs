@@ -9,9 +9,10 @@ internal sealed partial class MockCluster : IDisposable
     private readonly IProducer<byte[], byte[]> _owner;
     private readonly nint _cluster;
 
-    public MockCluster()
+    /// <param name="brokers">Numbered from 1.</param>
+    public MockCluster(int brokers = 1)
     {
-        _owner = new ProducerBuilder<byte[], byte[]>(new Dictionary<string, string> { ["bootstrap.servers"] = "localhost:1", ["test.mock.num.brokers"] = "1" }).SetLogHandler((_, _) => { }).Build();
+        _owner = new ProducerBuilder<byte[], byte[]>(new Dictionary<string, string> { ["bootstrap.servers"] = "localhost:1", ["test.mock.num.brokers"] = brokers.ToString(System.Globalization.CultureInfo.InvariantCulture) }).SetLogHandler((_, _) => { }).Build();
 
         // The client's own handle: the mock cluster hangs on it.
         object handle = _owner.Handle.GetType().GetProperty("LibrdkafkaHandle", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.GetValue(_owner.Handle)!;
@@ -26,6 +27,14 @@ internal sealed partial class MockCluster : IDisposable
     public void Answer(short api, params ErrorCode[] codes) => Push(_cluster, api, (nuint)codes.Length, [.. codes.Select(code => (int)code)]);
 
     public void CreateTopic(string topic, int partitions) => Assert.Equal(0, Create(_cluster, topic, partitions, 1));
+
+    /// <summary>Which broker coordinates a group (<c>group</c>) or a producer's transactions (<c>transaction</c>).</summary>
+    public void Coordinate(string kind, string key, int broker) => Assert.Equal(0, SetCoordinator(_cluster, kind, key, broker));
+
+    public void Lead(string topic, int partition, int broker) => Assert.Equal(0, SetLeader(_cluster, topic, partition, broker));
+
+    /// <summary>The broker breaks its connections, and takes none.</summary>
+    public void TakeDown(int broker) => Assert.Equal(0, SetDown(_cluster, broker));
 
     /// <summary>Forgets the errors that are still to be answered.</summary>
     public void Clear(short api) => ClearErrors(_cluster, api);
@@ -43,6 +52,15 @@ internal sealed partial class MockCluster : IDisposable
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_clear_request_errors")]
     private static partial void ClearErrors(nint cluster, short api);
+
+    [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_coordinator_set", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetCoordinator(nint cluster, string kind, string key, int broker);
+
+    [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_partition_set_leader", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetLeader(nint cluster, string topic, int partition, int broker);
+
+    [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_broker_set_down")]
+    private static partial int SetDown(nint cluster, int broker);
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Create(nint cluster, string topic, int partitions, int replicas);
