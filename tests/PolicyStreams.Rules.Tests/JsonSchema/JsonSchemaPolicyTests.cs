@@ -21,6 +21,45 @@ public sealed class JsonSchemaPolicyTests
           "both":{"type":"array","uniqueItems":true,"items":{"type":"string"}}}}
         """;
 
+    [Fact]
+    public void LocalSchemas_FindWhatAJsonSchemaRefersTo()
+    {
+        const string text = """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p, owner: tests }
+            bindings: [{ name: b, format: json, subject: raw.b-value }]
+            on_error: deny
+            rules:
+              - { id: pii, mask: { tag: PII, constant: x } }
+            """;
+        var files = new Dictionary<string, string>
+        {
+            ["raw.b-value.json"] = """{"type":"object","properties":{"who":{"$ref":"common/person.json#/definitions/person"}}}""",
+            ["common/person.json"] = """{"definitions":{"person":{"type":"object","properties":{"name":{"type":"string","confluent:tags":["PII"]}}}}}""",
+        };
+        PolicyDocument document = PolicySet.Load([new PolicyFile("p.policy.yaml", text)]).Set!.Policies[0];
+        CompiledPolicy policy = Load()!;
+        var verdict = new Verdict();
+        var output = new ByteBuffer();
+        var input = new RecordInput { Topic = "raw.b", HasValue = true, Value = """{"who":{"name":"Ada"}}"""u8, Headers = RecordHeaders.Empty, Principal = Principal.None };
+        Assert.True(new Judge().Decide(policy.Bindings["b"], input, output, verdict).Decided);
+        Assert.Equal("""{"who":{"name":"x"}}""", Encoding.UTF8.GetString(output.Slice(verdict.ValueStart, verdict.ValueLength)));
+
+        // What it refers to is part of what the policy was reviewed with.
+        files["common/person.json"] = files["common/person.json"].Replace("PII", "PII\",\"NAME", StringComparison.Ordinal);
+        Assert.NotEqual(policy.Digest, Load()!.Digest);
+
+        CompiledPolicy? Load()
+        {
+            var said = new List<Diagnostic>();
+            IReadOnlyDictionary<string, SubjectSchemas> subjects = LocalSchemas.Load(document, path => files.GetValueOrDefault(path), said);
+            CompiledPolicy? compiled = CompiledPolicy.Compile(document, subjects, Bench.Keys(), said);
+            Assert.Empty(said);
+            return compiled;
+        }
+    }
+
     private static CompiledPolicy? Compile(string rules, out IReadOnlyList<Diagnostic> diagnostics, string binding = "", params string[] more)
     {
         string text = $$"""
