@@ -231,4 +231,37 @@ public sealed class JsonSchemaPolicyTests
         Assert.NotEmpty(report.Results);
         Assert.Empty(report.Coverage.Where(rule => !rule.Fired || (rule.NeedsNotFired && !rule.NotFired)).Select(rule => rule.Rule));
     }
+
+    [Fact]
+    public void Decide_EveryRecordOfTheTelemetryExample_ComesToWhatItsPageSays()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "PolicyStreams.sln"))) { folder = Path.GetDirectoryName(folder)!; }
+        folder = Path.Combine(folder, "examples", "telemetry-json");
+        var said = new List<Diagnostic>();
+        string text = File.ReadAllText(Path.Combine(folder, "telemetry.policy.yaml"));
+        PolicyDocument document = PolicySet.Load([new PolicyFile("telemetry.policy.yaml", text)]).Set!.Policies[0];
+        var keys = new KeyRing();
+        Assert.Null(keys.Add("driver-key", "driver-key-0123456789-0123456789-0123"u8.ToArray()));
+        CompiledPolicy policy = CompiledPolicy.Compile(document, LocalSchemas.Load(document, path => File.Exists(Path.Combine(folder, path)) ? File.ReadAllText(Path.Combine(folder, path)) : null, said), keys, said)!;
+        Assert.Empty(said);
+        using var judge = new OfflineJudge(policy.Bindings["telemetry"]);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        long number = 0;
+        foreach (string line in File.ReadLines(Path.Combine(folder, "records.jsonl")))
+        {
+            var answer = new ByteBuffer();
+            Assert.Null(judge.Judge(Encoding.UTF8.GetBytes(line), RecordLineFormat.Json, number++, answer));
+            JsonElement decision = JsonDocument.Parse(answer.Written.ToArray()).RootElement.GetProperty("decision");
+            string outcome = decision.GetProperty("outcome").GetString()!;
+            string? place = decision.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("code").GetString()!).FirstOrDefault(code => code.StartsWith('#'));
+            string rule = decision.GetProperty("rules").EnumerateArray().Select(one => one.GetString()!).FirstOrDefault("");
+            string row = outcome == "allow" ? "allow" : place is not null ? $"{outcome}, `invalid` at `{place}`" : $"{outcome}, `{rule}`";
+            counts[row] = counts.GetValueOrDefault(row) + 1;
+        }
+
+        string page = File.ReadAllText(Path.Combine(folder, "README.md"));
+        Assert.Equal(7, counts.Count);
+        Assert.All(counts, row => Assert.Contains($"| {row.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)} | {row.Key} |", page, StringComparison.Ordinal));
+    }
 }
