@@ -106,7 +106,7 @@ internal sealed class DevFolder
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new SchemaException($"{path}: the file cannot be read.");
+            throw DevProblem.Invalid($"the file `{relative}` cannot be read");
         }
     }
 
