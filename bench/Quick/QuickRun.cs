@@ -26,7 +26,7 @@ internal static class QuickRun
         }
 
         var faults = new List<string>();
-        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Json, Decision, Decide, CostBench.Table])
+        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Protobuf, Json, JsonSchema, Decision, Decide, CostBench.Table])
         {
             QuickTable table = make(faults);
             if (names.Count > 0 && !names.Contains(table.Name)) { continue; }
@@ -66,6 +66,22 @@ internal static class QuickRun
             new QuickRow("walk and mask", () => bench.WalkAndMaskThree()));
     }
 
+    private static QuickTable Protobuf(List<string> faults)
+    {
+        var bench = new ProtobufWalkBenchmarks();
+        Check(faults, "protobuf walk", bench.Walk() == DecodeOutcome.Decoded && bench.Agree());
+        Check(faults, "protobuf masked bytes", bench.WalkAndMaskThree() == bench.RecordBytes - 16 + 16 - 12 + 16 - 24 + 16);
+        return new QuickTable("protobuf", $"A walk of the same record in Protobuf, {bench.RecordBytes} bytes and 25 fields, 10 of them captured",
+            new QuickRow("written by hand, unchecked", bench.HandWritten),
+            new QuickRow("written by hand, the same checks", bench.HandWrittenChecked),
+            new QuickRow("walk", () => (long)bench.Walk()),
+            new QuickRow("walk that also finds three masked fields", () => (long)bench.WalkWithSites()),
+            new QuickRow("copy of the record", () => bench.Copy()),
+            new QuickRow("copy and the masks alone", () => bench.CopyAndMasksAlone()),
+            new QuickRow("three fields masked (after the walk)", () => bench.MaskThree()),
+            new QuickRow("walk and mask", () => bench.WalkAndMaskThree()));
+    }
+
     private static QuickTable Json(List<string> faults)
     {
         var bench = new JsonWalkBenchmarks();
@@ -76,6 +92,21 @@ internal static class QuickRun
             new QuickRow("walk", () => (long)bench.Walk()),
             new QuickRow("copy of the record", () => bench.Copy()),
             new QuickRow("copy and the masks alone", () => bench.CopyAndMasksAlone()),
+            new QuickRow("three properties masked (after the walk)", () => bench.MaskThree()),
+            new QuickRow("walk and mask", () => bench.WalkAndMask()));
+    }
+
+    private static QuickTable JsonSchema(List<string> faults)
+    {
+        var bench = new JsonSchemaWalkBenchmarks();
+        Check(faults, "json-schema walk", bench.Walk() == DecodeOutcome.Decoded && bench.Schemaless() == DecodeOutcome.Decoded);
+        Check(faults, "json-schema validation", bench.Refuses());
+        Check(faults, "json-schema masked bytes", bench.WalkAndMask() == bench.RecordBytes - 16 + 3 - 24 + 3 - 12 + 3);
+        return new QuickTable("json-schema", $"A walk of the same JSON with a JSON Schema of its 25 properties, {bench.RecordBytes} bytes, 10 properties captured",
+            new QuickRow("walk without a schema", () => (long)bench.Schemaless()),
+            new QuickRow("validated, nothing captured", () => (long)bench.Validate()),
+            new QuickRow("walk", () => (long)bench.Walk()),
+            new QuickRow("copy of the record", () => bench.Copy()),
             new QuickRow("three properties masked (after the walk)", () => bench.MaskThree()),
             new QuickRow("walk and mask", () => bench.WalkAndMask()));
     }

@@ -120,8 +120,8 @@ class Services:
                     sys.exit(f"{topic}: {refused}")
                 time.sleep(0.2)
 
-    def register(self, subject, file):
-        return int(run(ROOT / "tests/clients/register.py", "--registry", self.registry, "--subject", subject, "--file", file))
+    def register(self, subject, file, type_="AVRO"):
+        return int(run(ROOT / "tests/clients/register.py", "--registry", self.registry, "--subject", subject, "--file", file, "--type", type_))
 
 
 def run(*words, check=True):

@@ -1,15 +1,18 @@
 #!/usr/bin/python3
 """The reference job side by side: PolicyStreams, what it is held against, and its floors, in alternation on one broker.
 
-    compare.py drain   [--records 1000000] [--rounds 5] [--format avro|json] [--only NAME,...] [--no-verify] [--any]
+    compare.py drain   [--records 1000000] [--rounds 5] [--format avro|json|protobuf|json-schema] [--only NAME,...] [--no-verify] [--any]
     compare.py latency [--rounds 3] [--rate 5000] [--seconds 30] [--format avro|json] [--only NAME,...] [--any]
     compare.py list
 
 Every drain has a group and outputs of its own, and all but the floors' are verified by a program that shares no code with ours. A run counts only where other processes used less than 5 % of the machine from its
 start to its end; else it is made again, and the table says how many were thrown away. --any counts all of them: to try the program, not to measure. Medians, with the least and the most in brackets.
+With protobuf and json-schema the loader's records are in JSON on source.payments, and `bench transcode` brings them into that form on raw.payments: PolicyStreams and the floors read these, the Java programs, which know neither
+form, the JSON.
 The environment is that of run.sh (see README.md). Results: artifacts/bench/reference-drain.json and .md, reference-latency likewise.
 """
 import argparse
+import os
 import pathlib
 import subprocess
 import sys
@@ -27,12 +30,27 @@ VERIFY_OURS = [
     "--before-field", "none", "--after-field", "none", "--rule-map", ",".join(f"{n}=r{n}" for n in range(2, 17)),
 ]
 FOREIGN_MAX = 0.05
+HERE = pathlib.Path(__file__).resolve().parent
+BENCH = ["dotnet", lab.ROOT / "bench/bin/Release/net10.0/PolicyStreams.Bench.dll"]
+# By format: what the loader writes, the policy, the schema and its type in the registry (JSON has none, and the loader's records name id 1), and the topic with what the loader wrote.
+FORMATS = {
+    "avro": ("avro", PEERS / "policy/payments.policy.yaml", PEERS / "payment.avsc", "AVRO", "raw.payments"),
+    "json": ("json", PEERS / "policy/payments-json.policy.yaml", PEERS / "payment.avsc", "AVRO", "raw.payments"),
+    "protobuf": ("json", HERE / "payments-protobuf.policy.yaml", HERE / "payment.proto", "PROTOBUF", "source.payments"),
+    "json-schema": ("json", HERE / "payments-json-schema.policy.yaml", HERE / "payment.json", "JSON", "source.payments"),
+}
 
 
-def timed_drain(services, program, group):
+def loaded(form):
+    """The format and the topic of what the loader wrote."""
+    return FORMATS[form][0], FORMATS[form][4]
+
+
+def timed_drain(services, program, group, topic="raw.payments"):
     """A drain as the group's committed offsets show it."""
     clock = subprocess.run(
-        [PEER, "drain-time", "--bootstrap", services.bootstrap, "--group", group, "--cpu-pid", str(program.pid), "--timeout-seconds", "900"], capture_output=True, text=True, check=False)
+        [PEER, "drain-time", "--bootstrap", services.bootstrap, "--group", group, "--topic", topic, "--cpu-pid", str(program.pid), "--timeout-seconds", "900"],
+        capture_output=True, text=True, check=False)
     program.stop()
     if clock.returncode != 0:
         sys.exit(f"{group} did not drain: {clock.stdout[-500:]} {clock.stderr[-500:]}\n{program.log.read_text(errors='replace')[-3000:]}")
@@ -42,16 +60,13 @@ def timed_drain(services, program, group):
 class Ours:
     """`policystreams run` with some options."""
 
-    verified = VERIFY_OURS
-    measure = staticmethod(timed_drain)
-
     def __init__(self, name, title, *options, audit=True, stamp=False):
         self.name, self.title, self._options, self._audit, self._stamp = name, title, options, audit, stamp
 
     def prepare(self, services, folder, form):
         policies = folder / "policies"
         policies.mkdir()
-        text = (PEERS / "policy" / ("payments.policy.yaml" if form == "avro" else "payments-json.policy.yaml")).read_text(encoding="utf-8")
+        text = FORMATS[form][1].read_text(encoding="utf-8")
         if self._stamp:
             assert "stamp: none" in text, "the policy does not say stamp: none"
             text = text.replace("stamp: none", "stamp: decision")
@@ -65,12 +80,19 @@ class Ours:
              "--state-dir", folder / "state", "--key", "customer-key=env:REFERENCE_KEY", *audit, *self._options],
             folder / "program.log", KEYS)
 
+    @staticmethod
+    def measure(services, program, group, form):
+        return timed_drain(services, program, group)
+
+    @staticmethod
+    def verifier(services, expected, form):
+        if loaded(form)[1] != "raw.payments":
+            return [HERE / "verify.py", "--bootstrap", services.bootstrap, "--expected", expected, "--format", form]
+        return [PEER, "verify", "--bootstrap", services.bootstrap, "--expected", expected, "--format", form, *VERIFY_OURS]
+
 
 class Peer:
-    """One of the peers' Java programs."""
-
-    verified = ["--hmac-key", "customer-key"]
-    measure = staticmethod(timed_drain)
+    """One of the peers' Java programs, on what the loader wrote."""
 
     def __init__(self, name, title, *words):
         self.name, self.title, self._words = name, title, words
@@ -80,13 +102,21 @@ class Peer:
 
     def start(self, services, folder, group, form):
         state = ["--state", folder / "state"] if self._words[0] == "streams" else []
-        return lab.Program([PEER, *self._words, *state, "--bootstrap", services.bootstrap, "--format", form, "--group", group, "--idle-exit-ms", "90000"], folder / "program.log")
+        form, topic = loaded(form)
+        return lab.Program([PEER, *self._words, *state, "--bootstrap", services.bootstrap, "--ingress", topic, "--format", form, "--group", group, "--idle-exit-ms", "90000"], folder / "program.log")
+
+    @staticmethod
+    def measure(services, program, group, form):
+        return timed_drain(services, program, group, loaded(form)[1])
+
+    @staticmethod
+    def verifier(services, expected, form):
+        form, topic = loaded(form)
+        return [PEER, "verify", "--bootstrap", services.bootstrap, "--expected", expected, "--ingress", topic, "--format", form, "--hmac-key", "customer-key"]
 
 
 class Floor:
     """A program that copies and decides nothing; it ends when nothing comes any more, and says itself how long it took."""
-
-    verified = None
 
     def __init__(self, name, title, *words):
         self.name, self.title, self._words = name, title, words
@@ -98,13 +128,16 @@ class Floor:
         return lab.Program([*self._words, "--bootstrap", services.bootstrap, "--group", group], folder / "program.log")
 
     @staticmethod
-    def measure(services, program, group):
+    def verifier(services, expected, form):
+        return None
+
+    @staticmethod
+    def measure(services, program, group, form):
         if program.wait(900) != 0:
             sys.exit(f"{group}: {program.log.read_text(errors='replace')[-3000:]}")
         return lab.last_json(program.log.read_text())
 
 
-BENCH = ["dotnet", lab.ROOT / "bench/bin/Release/net10.0/PolicyStreams.Bench.dll"]
 DRAIN = [
     Ours("policystreams-1", "PolicyStreams, 1 thread", "--threads", "1"),
     Ours("policystreams-2", "PolicyStreams, 2 threads", "--threads", "2"),
@@ -142,12 +175,12 @@ def drain_once(services, contestant, work, number, options, expected):
     group = f"{contestant.name}-{number}"
     watch = lab.Watch(services.broker)
     program = contestant.start(services, folder, group, options.format)
-    result = contestant.measure(services, program, group)
+    result = contestant.measure(services, program, group, options.format)
     foreign = watch.foreign()
     result.update(foreign=round(foreign, 4), valid=options.any or (quiet and foreign <= FOREIGN_MAX), verified=None)
-    if expected and contestant.verified is not None:
-        check = subprocess.run(
-            [PEER, "verify", "--bootstrap", services.bootstrap, "--expected", expected, "--format", options.format, *contestant.verified], capture_output=True, text=True, check=False)
+    verifier = contestant.verifier(services, expected, options.format) if expected else None
+    if verifier is not None:
+        check = subprocess.run(verifier, capture_output=True, text=True, check=False, env={**os.environ, **KEYS})
         result["verified"] = check.returncode == 0
         if check.returncode != 0:
             sys.exit(f"{contestant.name}: the verifier says\n{check.stdout[-3000:]}{check.stderr[-1000:]}")
@@ -208,17 +241,31 @@ def chosen(contestants, only):
     return [contestant for contestant in contestants if contestant.name in names]
 
 
+def register(services, form):
+    _, _, schema, type_, _ = FORMATS[form]
+    if services.register("raw.payments-value", schema, type_) != 1:
+        sys.exit("the schema did not get id 1")
+
+
+def load(services, options, expected):
+    """Fills raw.payments, where the loader cannot write the format by way of source.payments."""
+    form, topic = loaded(options.format)
+    for name in {topic, "raw.payments"}:
+        services.create(name, 4, message_timestamp_type="LogAppendTime")
+    lab.say(f"loading {options.records} records")
+    lab.run(PEER, "load", "--bootstrap", services.bootstrap, "--ingress", topic, "--count", options.records, "--format", form, "--seed", "1", "--no-create", "--out", expected)
+    if topic != "raw.payments":
+        lab.say(lab.run(*BENCH, "transcode", "--bootstrap", services.bootstrap, "--from", topic, "--to", "raw.payments", "--format", options.format).strip())
+
+
 def drain(options):
     contestants = chosen(DRAIN, options.only)
     with lab.Services() as services:
         work = services.folder / "runs"
         work.mkdir()
-        if services.register("raw.payments-value", PEERS / "payment.avsc") != 1:
-            sys.exit("the schema did not get id 1")
-        services.create("raw.payments", 4, message_timestamp_type="LogAppendTime")
-        lab.say(f"loading {options.records} records")
+        register(services, options.format)
         expected = work / "expected.tsv"
-        lab.run(PEER, "load", "--bootstrap", services.bootstrap, "--count", options.records, "--format", options.format, "--seed", "1", "--no-create", "--out", expected)
+        load(services, options, expected)
         runs = rounds(contestants, options, lambda contestant, number: drain_once(services, contestant, work, number, options, None if options.no_verify else expected))
     rows = []
     base = [run for run in runs.get("streams-1", []) if run["valid"]]
@@ -230,9 +277,9 @@ def drain(options):
             speed = lab.median([run["records_per_s"] for run in good]) / lab.median([run["records_per_s"] for run in base])
             cpu = lab.median([run["cpu_s"] for run in good]) / lab.median([run["cpu_s"] for run in base])
             ratio = f"{speed:.2f} / {cpu:.2f}"
-        verified = "-" if contestant.verified is None or options.no_verify else "ok"
+        verified = "-" if isinstance(contestant, Floor) or options.no_verify else "ok"
         rows.append([
-            contestant.title, figure(good, lambda run: run["records_per_s"]), figure(good, lambda run: 1e6 * run["cpu_s"] / options.records, "{:.1f}"), figure(good, lambda run: run["peak_rss_mb"]),
+            contestant.title + (f", on {loaded(options.format)[0]}" if isinstance(contestant, Peer) and loaded(options.format)[0] != options.format else ""), figure(good, lambda run: run["records_per_s"]), figure(good, lambda run: 1e6 * run["cpu_s"] / options.records, "{:.1f}"), figure(good, lambda run: run["peak_rss_mb"]),
             ratio, verified, f"{len(good)} ({len(done) - len(good)})"])
     text = lab.table([f"{options.records:,} records, {options.format}", "records/s", "CPU µs a record", "peak RSS MiB", "records/s and CPU to Kafka Streams", "verified", "rounds (thrown away)"], rows)
     lab.keep("reference-drain", {"machine": lab.machine(), "records": options.records, "format": options.format, "runs": runs}, text)
@@ -243,8 +290,7 @@ def latency(options):
     with lab.Services() as services:
         work = services.folder / "runs"
         work.mkdir()
-        if services.register("raw.payments-value", PEERS / "payment.avsc") != 1:
-            sys.exit("the schema did not get id 1")
+        register(services, options.format)
         runs = rounds(contestants, options, lambda contestant, number: latency_once(services, contestant, work, number, options))
     rows = [
         [contestant.title, *(figure(runs[contestant.name], lambda run, name=name: run[name], "{:.0f}") for name in ("p50_ms", "p99_ms", "p999_ms")), sum(run["valid"] for run in runs[contestant.name])]
@@ -258,7 +304,7 @@ def main():
     parser.add_argument("what", choices=["drain", "latency", "list"])
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--format", choices=["avro", "json"], default="avro")
+    parser.add_argument("--format", choices=list(FORMATS), default="avro")
     parser.add_argument("--only", default="")
     parser.add_argument("--rate", type=int, default=5000)
     parser.add_argument("--seconds", type=int, default=30)
@@ -269,6 +315,8 @@ def main():
         for contestant in [*DRAIN, *LATENCY]:
             print(f"{contestant.name:24} {contestant.title}")
         return
+    if options.what == "latency" and loaded(options.format)[0] != options.format:
+        sys.exit("latency is measured with --format avro and json: its producer writes no other")
     started = time.monotonic()
     {"drain": drain, "latency": latency}[options.what](options)
     lab.say(f"took {time.monotonic() - started:.0f} s")

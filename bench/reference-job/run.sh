@@ -3,7 +3,7 @@
 # Every decision carries `before` and `after`: digests of the record as it came and as it was written, made with an audit key.
 # Prints one JSON line and one Markdown row a run.
 #
-#   run.sh [--records 1000000] [--format avro|json] [--runs 1] [--threads 1] [--kills 0] [--latency] [--lean] [-- MORE OPTIONS OF `run`]
+#   run.sh [--records 1000000] [--format avro|json|protobuf|json-schema] [--runs 1] [--threads 1] [--kills 0] [--latency] [--lean] [-- MORE OPTIONS OF `run`]
 #
 #   POLICYSTREAMS_PEERS           folder with java/peer, payment.avsc, and policy/: loader, clock, and verifier (see JOB.md there). Required
 #   POLICYSTREAMS_TEST_KAFKA      a script with `start DIR [--port N]` and `stop DIR`: every run gets a broker of its own. Required
@@ -29,10 +29,13 @@ while [ $# -gt 0 ]; do
     *) echo "reference-job: unknown option $1" >&2; exit 2;;
   esac
 done
+here=$root/bench/reference-job bench=$root/bench/bin/Release/net10.0/PolicyStreams.Bench.dll
 case $format in
-  avro) policy=payments.policy.yaml;;
-  json) policy=payments-json.policy.yaml;;
-  *) echo "reference-job: --format is avro or json" >&2; exit 2;;
+  avro | json) ;;
+  protobuf | json-schema)
+    [ -z "$latency" ] || { echo "reference-job: --latency takes avro or json: its producer writes no other" >&2; exit 2; }
+    [ -e "$bench" ] || { echo "reference-job: no $bench; dotnet build bench -c Release" >&2; exit 2; };;
+  *) echo "reference-job: --format is avro, json, protobuf, or json-schema" >&2; exit 2;;
 esac
 need() { [ -n "${!1:-}" ] && [ -e "${!1}" ] || { echo "reference-job: set $1: $2" >&2; exit 2; }; }
 need POLICYSTREAMS_PEERS "the folder with java/peer"
@@ -41,6 +44,14 @@ need POLICYSTREAMS_TEST_REGISTRY "a script that starts a registry"
 command=${POLICYSTREAMS_COMMAND:-$root/bin/policystreams}
 [ -x "$command" ] || { echo "reference-job: no $command; make build" >&2; exit 2; }
 peer=$POLICYSTREAMS_PEERS/java/peer
+# The loader writes Avro and JSON. For the other two its JSON goes to a topic of its own, and comes to the ingress topic in the other form.
+source=raw.payments written=$format schema=$POLICYSTREAMS_PEERS/payment.avsc type=AVRO
+case $format in
+  avro) policy=$POLICYSTREAMS_PEERS/policy/payments.policy.yaml;;
+  json) policy=$POLICYSTREAMS_PEERS/policy/payments-json.policy.yaml;;
+  protobuf) policy=$here/payments-protobuf.policy.yaml schema=$here/payment.proto type=PROTOBUF source=source.payments written=json;;
+  json-schema) policy=$here/payments-json-schema.policy.yaml schema=$here/payment.json type=JSON source=source.payments written=json;;
+esac
 work=$(mktemp -d)
 pid=
 
@@ -87,12 +98,14 @@ one() {
   say "starting broker and registry"
   bootstrap=$("$POLICYSTREAMS_TEST_KAFKA" start "$dir/kafka" --port "$(free_port)" | tail -1)
   registry=$("$POLICYSTREAMS_TEST_REGISTRY" start "$dir/registry" --port "$(free_port)" | tail -1)
-  local id; id=$("$root/tests/clients/register.py" --registry "$registry" --subject raw.payments-value --file "$POLICYSTREAMS_PEERS/payment.avsc")
+  local id; id=$("$root/tests/clients/register.py" --registry "$registry" --subject raw.payments-value --file "$schema" --type "$type")
   [ "$id" = 1 ] || { say "the schema got id $id, and the records name id 1: the registry is not empty"; return 2; }
-  cp "$POLICYSTREAMS_PEERS/policy/$policy" "$dir/policies/"
+  cp "$policy" "$dir/policies/payments.policy.yaml"
   "$command" topics apply --bootstrap "$bootstrap" --policies "$dir/policies" >"$dir/topics.log" 2>&1 || { cat "$dir/topics.log" >&2; return 2; }
   say "loading $records records"
-  "$peer" load --bootstrap "$bootstrap" --count "$records" --format "$format" --seed 1 --no-create --out "$dir/expected.tsv" >"$dir/load.json"
+  local create=(--no-create); [ "$source" = raw.payments ] || create=(--partitions 4)
+  "$peer" load --bootstrap "$bootstrap" --ingress "$source" --count "$records" --format "$written" --seed 1 "${create[@]}" --out "$dir/expected.tsv" >"$dir/load.json"
+  [ "$source" = raw.payments ] || dotnet "$bench" transcode --bootstrap "$bootstrap" --from "$source" --to raw.payments --format "$format" >>"$dir/load.json"
 
   say "draining"
   launch "$@"
@@ -113,9 +126,13 @@ one() {
 
   say "verifying"
   local verified=true
-  "$peer" verify --bootstrap "$bootstrap" --expected "$dir/expected.tsv" --format "$format" --skip-events checkpoint,policy,approval,reheld,released,refused,expired \
-    --reason-header none --tag-header none --email-mask-regex '[0-9a-f]{32}' --before-field none --after-field none \
-    --rule-map 2=r2,3=r3,4=r4,5=r5,6=r6,7=r7,8=r8,9=r9,10=r10,11=r11,12=r12,13=r13,14=r14,15=r15,16=r16 >"$dir/verify.log" || verified=false
+  if [ "$source" != raw.payments ]; then
+    "$here/verify.py" --bootstrap "$bootstrap" --expected "$dir/expected.tsv" --format "$format" --source "$source" >"$dir/verify.log" || verified=false
+  else
+    "$peer" verify --bootstrap "$bootstrap" --expected "$dir/expected.tsv" --format "$format" --skip-events checkpoint,policy,approval,reheld,released,refused,expired \
+      --reason-header none --tag-header none --email-mask-regex '[0-9a-f]{32}' --before-field none --after-field none \
+      --rule-map 2=r2,3=r3,4=r4,5=r5,6=r6,7=r7,8=r8,9=r9,10=r10,11=r11,12=r12,13=r13,14=r14,15=r15,16=r16 >"$dir/verify.log" || verified=false
+  fi
   [ "$verified" = true ] || cat "$dir/verify.log" >&2
 
   echo null >"$dir/latency.json"

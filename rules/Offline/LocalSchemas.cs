@@ -24,7 +24,7 @@ public static class LocalSchemas
 
     /// <summary>One version, id 0: its values are unframed.</summary>
     /// <param name="text">The schema's text; ignored for JSON without a schema.</param>
-    /// <param name="read">Gives the text of a file that a Protobuf schema imports, by its path relative to the policy's folder; null where there is none.</param>
+    /// <param name="read">Gives the text of a file that a Protobuf schema imports or a JSON Schema refers to, by its path relative to the policy's folder; null where there is none.</param>
     /// <exception cref="SchemaException">The text is no schema of the binding's format.</exception>
     public static SubjectSchemas Single(BindingDocument binding, string? text, Func<string, string?>? read = null)
     {
@@ -121,7 +121,7 @@ public static class LocalSchemas
         return $"{candidate[..dot]}.v{version}{candidate[dot..]}";
     }
 
-    /// <summary>Finds imports beside the file that has them, else from the policy's folder on.</summary>
+    /// <summary>Finds what a schema imports or refers to beside its file, else from the policy's folder on; never outside of them.</summary>
     private static Func<string, string?>? Imports(string file, Func<string, string?>? read)
     {
         if (read is null) { return null; }
@@ -150,7 +150,7 @@ public static class LocalSchemas
     private static RecordSchema Parse(SchemaFormat format, string text, Func<string, string?>? read = null) => format switch
     {
         SchemaFormat.Avro => AvroSchema.Parse(text, []),
-        SchemaFormat.Json => ValidatedJson.Parse(text),
+        SchemaFormat.Json => read is null ? ValidatedJson.Parse(text) : ValidatedJson.Parse(text, read),
         _ => Protobuf(text, read),
     };
 }

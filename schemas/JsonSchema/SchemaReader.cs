@@ -40,7 +40,12 @@ internal sealed class SchemaReader
         "javaType", "existingJavaType", "javaInterfaces",
     };
 
+    /// <summary>Files that a schema may lead to, directly or not.</summary>
+    public const int FilesMax = 1_000;
+
     private readonly bool _assertFormats;
+    private readonly Func<string, string?>? _beside;
+    private readonly List<SchemaReferenceText> _found;
     private readonly List<SchemaNode> _nodes = [];
     private readonly Dictionary<string, SchemaResource> _resources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SchemaResource> _named = new(StringComparer.Ordinal);
@@ -50,16 +55,25 @@ internal sealed class SchemaReader
     private readonly List<SchemaResource> _all = [];
     private readonly HashSet<string> _metaRead = new(StringComparer.Ordinal);
     private string _document = "";
+    private string _base = "";
 
-    private SchemaReader(bool assertFormats) => _assertFormats = assertFormats;
+    private SchemaReader(bool assertFormats, Func<string, string?>? beside, List<SchemaReferenceText> found)
+    {
+        _assertFormats = assertFormats;
+        _beside = beside;
+        _found = found;
+    }
 
     /// <param name="references">What the schema may refer to, by the names that <c>$ref</c> spells.</param>
     /// <param name="assertFormats">True where <c>format</c> is checked.</param>
-    public static SchemaGraph Read(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats)
+    /// <param name="beside">Gives the text of a file by its path relative to the schema's own; null where there is none. Null: there are no files.</param>
+    /// <param name="found">Added to: what was read from files, by the URI that led there.</param>
+    public static SchemaGraph Read(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats, Func<string, string?>? beside, List<SchemaReferenceText> found)
     {
-        var reader = new SchemaReader(assertFormats);
+        var reader = new SchemaReader(assertFormats, beside, found);
         foreach (SchemaReferenceText reference in references) { reader.Document(reference.Name, reference.Text); }
         SchemaNode root = reader.Document("", text);
+        reader._base = root.Resource.Uri[..(root.Resource.Uri.LastIndexOf('/') + 1)];
         reader.Resolve();
         reader.CheckChains();
         return new SchemaGraph(root, [.. reader._nodes], [.. reader._all]);
@@ -208,10 +222,13 @@ internal sealed class SchemaReader
         fault = "";
         (string uri, string? fragment) = UriReference.Split(text);
         string whole = UriReference.Resolve(from.Resource.Uri, uri);
-        SchemaResource? resource = uri.Length == 0 ? from.Resource : Resource(whole) ?? _named.GetValueOrDefault(uri) ?? _named.GetValueOrDefault(whole);
+        SchemaResource? resource = uri.Length == 0 ? from.Resource : Resource(whole) ?? _named.GetValueOrDefault(uri) ?? _named.GetValueOrDefault(whole) ?? Beside(from.Resource.Uri, uri, whole);
         if (resource is null)
         {
-            fault = $"`{Shown(text)}` leads to no schema here; schemas are never fetched: register it with this one as a reference of that name";
+            string mend = _beside is null ? "register it with this one as a reference of that name"
+                : FileOf(from.Resource.Uri, uri, whole) is { } file ? $"there is no file `{Shown(file)}` beside this one"
+                : "it is no file beside this one";
+            fault = $"`{Shown(text)}` leads to no schema here; schemas are never fetched: {mend}";
             return null;
         }
 
@@ -244,6 +261,38 @@ internal sealed class SchemaReader
         if (MetaSchemas.Text(uri) is not { } text || !_metaRead.Add(uri)) { return null; }
         Document(uri, text);
         return _resources.GetValueOrDefault(uri);
+    }
+
+    /// <summary>Reads a schema that lies in a file beside the first one.</summary>
+    private SchemaResource? Beside(string from, string uri, string whole)
+    {
+        if (_beside is null || _found.Count >= FilesMax || FileOf(from, uri, whole) is not { } file || _beside(file) is not { } text) { return null; }
+        _found.Add(new SchemaReferenceText(whole, text));
+        return Document(whole, text).Resource;
+    }
+
+    /// <summary>The file that a reference leads to, relative to the first schema's; null where it is none in or under that folder.</summary>
+    private string? FileOf(string from, string uri, string whole)
+    {
+        if (FileOf(whole) is not { } file) { return null; }
+        if (uri.Contains(':', StringComparison.Ordinal)) { return file; }
+
+        // A URI that goes up beyond its root stays at the root: as a file it would be another than the one that was meant.
+        int depth = (FileOf(from) ?? "").Count(c => c == '/');
+        foreach (string segment in uri.Split('/')[..^1])
+        {
+            depth += segment == ".." ? -1 : segment == "." ? 0 : 1;
+            if (depth < 0) { return null; }
+        }
+
+        return file;
+    }
+
+    /// <summary>A relative URI as it is, one under the folder of the first schema's <c>$id</c> by what follows; null for every other.</summary>
+    private string? FileOf(string uri)
+    {
+        if (_base.Length > 0 && uri.Length > _base.Length && uri.StartsWith(_base, StringComparison.Ordinal)) { return uri[_base.Length..]; }
+        return uri.Length == 0 || uri[0] == '/' || uri.Contains(':', StringComparison.Ordinal) ? null : uri;
     }
 
     /// <summary>Refuses schemas that come back to themselves without going into the value, and chains that would be too deep to follow.</summary>

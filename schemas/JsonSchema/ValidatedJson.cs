@@ -20,12 +20,14 @@ public sealed class ValidatedJson : RecordSchema
     private readonly SchemaProgram _check;
     private readonly Lazy<ValidatedJson> _asserting;
 
-    private ValidatedJson(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats)
+    private ValidatedJson(string text, IReadOnlyList<SchemaReferenceText> references, bool assertFormats, Func<string, string?>? beside = null)
     {
         Text = text;
         AssertsFormats = assertFormats;
-        _references = references;
-        _graph = SchemaReader.Read(text, references, assertFormats);
+        var found = new List<SchemaReferenceText>();
+        _graph = SchemaReader.Read(text, references, assertFormats, beside, found);
+        _references = [.. references, .. found];
+        WholeText = string.Join('\n', _references.OrderBy(reference => reference.Name, StringComparer.Ordinal).Select(reference => $"{reference.Name}\n{reference.Text}").Prepend(text));
         _locations = new Locations(_graph);
         _types = new TypeBuilder(_locations);
         Type = _types.Of(Location.Of(_graph.Root), nullable: false);
@@ -37,6 +39,11 @@ public sealed class ValidatedJson : RecordSchema
     public override SchemaFormat Format => SchemaFormat.Json;
 
     public override string Text { get; }
+
+    public override string WholeText { get; }
+
+    /// <summary>The schemas that it was parsed with or that were found for it, by the names or URIs that lead to them; those that it only might have needed included.</summary>
+    public IReadOnlyList<SchemaReferenceText> References => _references;
 
     public override SchemaType Type { get; }
 
@@ -51,6 +58,19 @@ public sealed class ValidatedJson : RecordSchema
     {
         ArgumentNullException.ThrowIfNull(text);
         return new ValidatedJson(text, references ?? [], assertFormats);
+    }
+
+    /// <summary>Parses a schema that lies in a file, and what it refers to in other files.</summary>
+    /// <param name="beside">
+    /// Gives a file's text by its path relative to the schema's own; null where there is none. It is asked for what a <c>$ref</c> names relatively, or by a URI under the folder of the schema's <c>$id</c>, never for
+    /// what would lie above that folder. At most 1,000 files.
+    /// </param>
+    /// <exception cref="SchemaException">As above.</exception>
+    public static ValidatedJson Parse(string text, Func<string, string?> beside)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(beside);
+        return new ValidatedJson(text, [], assertFormats: false, beside);
     }
 
     /// <summary>The same schema with <c>format</c> checked.</summary>

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -44,7 +42,7 @@ public sealed class DevRegistry : IAsyncDisposable
             throw new ArgumentException(problem.Message, nameof(options));
         }
 
-        if (options.Folder is not null) { Load(store, options.Folder); }
+        if (options.Folder is not null) { DevFolder.Load(store, options.Folder); }
 
         // Empty: neither environment variables nor files may move it off loopback.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -79,51 +77,5 @@ public sealed class DevRegistry : IAsyncDisposable
         await now.CancelAsync().ConfigureAwait(false);
         await _app.StopAsync(now.Token).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>Registers a folder's files. Compatibility is not asked for: what lies in the folder is the owner's word.</summary>
-    private static void Load(DevStore store, string folder)
-    {
-        IEnumerable<SchemaFile> files;
-        try
-        {
-            files = Directory.EnumerateFiles(folder).Select(SchemaFile.Of).OfType<SchemaFile>().OrderBy(file => file.Subject, StringComparer.Ordinal).ThenBy(file => file.Version).ToList();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new SchemaException($"The schema folder `{folder}` cannot be read.");
-        }
-
-        foreach (SchemaFile file in files)
-        {
-            try
-            {
-                var schema = new DevSchema(file.Type, File.ReadAllText(file.Path, Encoding.UTF8), [], new Dictionary<string, System.Text.Json.JsonElement>());
-                DevSchemas.Check(schema, []);
-                store.Register(file.Subject, schema);
-            }
-            catch (DevProblem problem)
-            {
-                throw new SchemaException($"{file.Path}: {problem.Message}");
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                throw new SchemaException($"{file.Path}: the file cannot be read.");
-            }
-        }
-    }
-
-    private sealed record SchemaFile(string Path, string Subject, int Version, string Type)
-    {
-        public static SchemaFile? Of(string path)
-        {
-            string? type = System.IO.Path.GetExtension(path) switch { ".avsc" => "AVRO", ".json" => "JSON", ".proto" => "PROTOBUF", _ => null };
-            if (type is null) { return null; }
-            string subject = System.IO.Path.GetFileNameWithoutExtension(path);
-            int dot = subject.LastIndexOf(".v", StringComparison.Ordinal);
-            bool versioned = dot > 0 && int.TryParse(subject.AsSpan(dot + 2), NumberStyles.None, CultureInfo.InvariantCulture, out _);
-            int version = versioned ? int.Parse(subject.AsSpan(dot + 2), NumberStyles.None, CultureInfo.InvariantCulture) : 0;
-            return new SchemaFile(path, versioned ? subject[..dot] : subject, version, type);
-        }
     }
 }

@@ -5,7 +5,8 @@ public sealed class DevRegistryOptions
 {
     /// <summary>
     /// Folder of schema files that are registered at start, in order of name; null for none. A file's name is its subject: <c>raw.payments-value.avsc</c> (Avro),
-    /// <c>.json</c> (JSON Schema), <c>.proto</c>. Several versions of a subject end in <c>.v1</c>, <c>.v2</c>, … before that: <c>raw.payments-value.v2.avsc</c>. Other files are left alone.
+    /// <c>.json</c> (JSON Schema), <c>.proto</c>. Several versions of a subject end in <c>.v1</c>, <c>.v2</c>, … before that: <c>raw.payments-value.v2.avsc</c>. Other files are left alone,
+    /// but for what these import or refer to by a path in the folder: files of folders below are registered under that path.
     /// </summary>
     public string? Folder { get; init; }
 

@@ -21,6 +21,45 @@ public sealed class JsonSchemaPolicyTests
           "both":{"type":"array","uniqueItems":true,"items":{"type":"string"}}}}
         """;
 
+    [Fact]
+    public void LocalSchemas_FindWhatAJsonSchemaRefersTo()
+    {
+        const string text = """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p, owner: tests }
+            bindings: [{ name: b, format: json, subject: raw.b-value }]
+            on_error: deny
+            rules:
+              - { id: pii, mask: { tag: PII, constant: x } }
+            """;
+        var files = new Dictionary<string, string>
+        {
+            ["raw.b-value.json"] = """{"type":"object","properties":{"who":{"$ref":"common/person.json#/definitions/person"}}}""",
+            ["common/person.json"] = """{"definitions":{"person":{"type":"object","properties":{"name":{"type":"string","confluent:tags":["PII"]}}}}}""",
+        };
+        PolicyDocument document = PolicySet.Load([new PolicyFile("p.policy.yaml", text)]).Set!.Policies[0];
+        CompiledPolicy policy = Load()!;
+        var verdict = new Verdict();
+        var output = new ByteBuffer();
+        var input = new RecordInput { Topic = "raw.b", HasValue = true, Value = """{"who":{"name":"Ada"}}"""u8, Headers = RecordHeaders.Empty, Principal = Principal.None };
+        Assert.True(new Judge().Decide(policy.Bindings["b"], input, output, verdict).Decided);
+        Assert.Equal("""{"who":{"name":"x"}}""", Encoding.UTF8.GetString(output.Slice(verdict.ValueStart, verdict.ValueLength)));
+
+        // What it refers to is part of what the policy was reviewed with.
+        files["common/person.json"] = files["common/person.json"].Replace("PII", "PII\",\"NAME", StringComparison.Ordinal);
+        Assert.NotEqual(policy.Digest, Load()!.Digest);
+
+        CompiledPolicy? Load()
+        {
+            var said = new List<Diagnostic>();
+            IReadOnlyDictionary<string, SubjectSchemas> subjects = LocalSchemas.Load(document, path => files.GetValueOrDefault(path), said);
+            CompiledPolicy? compiled = CompiledPolicy.Compile(document, subjects, Bench.Keys(), said);
+            Assert.Empty(said);
+            return compiled;
+        }
+    }
+
     private static CompiledPolicy? Compile(string rules, out IReadOnlyList<Diagnostic> diagnostics, string binding = "", params string[] more)
     {
         string text = $$"""
@@ -191,5 +230,38 @@ public sealed class JsonSchemaPolicyTests
         Assert.Empty(report.Results.Where(result => !result.Passed).Select(result => $"{result.Name}: {string.Join("; ", result.Failures)}"));
         Assert.NotEmpty(report.Results);
         Assert.Empty(report.Coverage.Where(rule => !rule.Fired || (rule.NeedsNotFired && !rule.NotFired)).Select(rule => rule.Rule));
+    }
+
+    [Fact]
+    public void Decide_EveryRecordOfTheTelemetryExample_ComesToWhatItsPageSays()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "PolicyStreams.sln"))) { folder = Path.GetDirectoryName(folder)!; }
+        folder = Path.Combine(folder, "examples", "telemetry-json");
+        var said = new List<Diagnostic>();
+        string text = File.ReadAllText(Path.Combine(folder, "telemetry.policy.yaml"));
+        PolicyDocument document = PolicySet.Load([new PolicyFile("telemetry.policy.yaml", text)]).Set!.Policies[0];
+        var keys = new KeyRing();
+        Assert.Null(keys.Add("driver-key", "driver-key-0123456789-0123456789-0123"u8.ToArray()));
+        CompiledPolicy policy = CompiledPolicy.Compile(document, LocalSchemas.Load(document, path => File.Exists(Path.Combine(folder, path)) ? File.ReadAllText(Path.Combine(folder, path)) : null, said), keys, said)!;
+        Assert.Empty(said);
+        using var judge = new OfflineJudge(policy.Bindings["telemetry"]);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        long number = 0;
+        foreach (string line in File.ReadLines(Path.Combine(folder, "records.jsonl")))
+        {
+            var answer = new ByteBuffer();
+            Assert.Null(judge.Judge(Encoding.UTF8.GetBytes(line), RecordLineFormat.Json, number++, answer));
+            JsonElement decision = JsonDocument.Parse(answer.Written.ToArray()).RootElement.GetProperty("decision");
+            string outcome = decision.GetProperty("outcome").GetString()!;
+            string? place = decision.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("code").GetString()!).FirstOrDefault(code => code.StartsWith('#'));
+            string rule = decision.GetProperty("rules").EnumerateArray().Select(one => one.GetString()!).FirstOrDefault("");
+            string row = outcome == "allow" ? "allow" : place is not null ? $"{outcome}, `invalid` at `{place}`" : $"{outcome}, `{rule}`";
+            counts[row] = counts.GetValueOrDefault(row) + 1;
+        }
+
+        string page = File.ReadAllText(Path.Combine(folder, "README.md"));
+        Assert.Equal(7, counts.Count);
+        Assert.All(counts, row => Assert.Contains($"| {row.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)} | {row.Key} |", page, StringComparison.Ordinal));
     }
 }

@@ -10,7 +10,7 @@ namespace PolicyStreams.Rules.Tests.Masking;
 /// </summary>
 public class MaskTableTests
 {
-    private const string Instant = "2026-03-04T15:16:17Z";
+    internal const string Instant = "2026-03-04T15:16:17Z";
     private const string Digits = "2026-03-04 15.16.17";
     private const string Uuid = "2f1c1c56-8f3a-4c1b-9d53-0a51c3d4e5f6";
 
@@ -48,7 +48,7 @@ public class MaskTableTests
         ["key, bytes"] = [("key_format: bytes", Instant)],
     };
 
-    private static readonly Dictionary<string, string> Methods = new(StringComparer.Ordinal)
+    internal static readonly Dictionary<string, string> Methods = new(StringComparer.Ordinal)
     {
         ["redact"] = "true",
         ["constant"] = "\"***\"",
@@ -64,10 +64,13 @@ public class MaskTableTests
         ["token"] = "customer-key",
     };
 
-    public static TheoryData<string, string, string> Cells()
+    public static TheoryData<string, string, string> Cells() => Cells("| type | redact");
+
+    /// <summary>Rows, methods, and cells of the table of the page whose first line begins so.</summary>
+    internal static TheoryData<string, string, string> Cells(string begins)
     {
         string[] lines = File.ReadAllLines(Path.Combine(Root(), "docs", "reference", "masks.md"));
-        int head = Array.FindIndex(lines, line => line.StartsWith("| type | redact", StringComparison.Ordinal));
+        int head = Array.FindIndex(lines, line => line.StartsWith(begins, StringComparison.Ordinal));
         string[] methods = Split(lines[head])[1..];
         var cells = new TheoryData<string, string, string>();
         for (int i = head + 2; lines[i].StartsWith('|'); i++)
@@ -105,7 +108,7 @@ public class MaskTableTests
     }
 
     /// <summary>A text that the method takes.</summary>
-    private static string Given(string method) => method == "token" ? Digits : Instant;
+    internal static string Given(string method) => method == "token" ? Digits : Instant;
 
     private static void Field(string row, string method, string argument, string says, string type, string value)
     {
@@ -224,7 +227,7 @@ public class MaskTableTests
         }
     }
 
-    private static void Text(string method, string masked)
+    internal static void Text(string method, string masked)
     {
         switch (method)
         {

@@ -68,6 +68,52 @@ public class SchemaFuzzTests(ITestOutputHelper output)
         Assert.True(valid > 0 && invalid > 0);
     }
 
+    [Fact]
+    public void Parse_DamagedSchemas_OnlyEverSaysSo()
+    {
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int from) ? from : Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        int taken = 0, refused = 0;
+        for (int i = 0; i < 2_000; i++)
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(Schema(random, 0).ToJsonString());
+            for (int changes = random.Next(1, 4); changes > 0 && bytes.Length > 0; changes--)
+            {
+                int at = random.Next(bytes.Length);
+                switch (random.Next(4))
+                {
+                    case 0: bytes[at] = (byte)random.Next(256); break;
+                    case 1: bytes = [.. bytes[..at], .. bytes[Math.Min(bytes.Length, at + random.Next(1, 6))..]]; break;
+                    case 2: bytes = [.. bytes[..at], .. bytes[at..Math.Min(bytes.Length, at + random.Next(1, 20))], .. bytes[at..]]; break;
+                    default: bytes[at] = (byte)"{}[]\",:0#/$\\"[random.Next(12)]; break;
+                }
+            }
+
+            string text = Encoding.Latin1.GetString(bytes);
+            try
+            {
+                ValidatedJson schema = ValidatedJson.Parse(text);
+                taken++;
+
+                // Whatever is taken judges, and damaged records too.
+                for (int j = 0; j < 4; j++) { schema.Validate(Encoding.UTF8.GetBytes((Value(random, 0)?.ToJsonString() ?? "null")[random.Next(2)..])); }
+            }
+            catch (SchemaException fault)
+            {
+                refused++;
+                Assert.Contains("#", fault.Message, StringComparison.Ordinal);
+            }
+            catch (Exception other) when (other is not Xunit.Sdk.XunitException)
+            {
+                Assert.Fail($"seed {seed}, schema {text}: {other}");
+            }
+        }
+
+        output.WriteLine($"{taken} taken, {refused} refused");
+        Assert.True(taken > 0 && refused > taken);
+    }
+
     /// <summary>No value is of another kind than its type says: what would be is read as unreadable.</summary>
     private static bool Keeps(SchemaType type, object? value) => value switch
     {

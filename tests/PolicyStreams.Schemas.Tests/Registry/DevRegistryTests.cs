@@ -201,6 +201,49 @@ public class DevRegistryTests
     }
 
     [Fact]
+    public async Task Start_Folder_WhatFilesReferToIsRegisteredFirst()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("policystreams-");
+        try
+        {
+            folder.CreateSubdirectory("shop");
+            await Write("raw.orders-value.proto", "syntax = \"proto3\"; import \"shop/money.proto\"; import \"zone.proto\"; message Order { shop.Money total = 1; Zone zone = 2; }");
+            await Write("shop/money.proto", "syntax = \"proto3\"; package shop; import \"zone.proto\"; message Money { int64 units = 1; Zone zone = 2; }");
+            await Write("zone.proto", "syntax = \"proto3\"; message Zone { string name = 1; }");
+            await Write("raw.clicks-value.json", """{"$id":"https://example.com/schemas/click.json","properties":{"at":{"$ref":"shop/place.json"},"to":{"$ref":"https://example.com/schemas/shop/zone.json#/definitions/z"}}}""");
+            await Write("shop/place.json", """{"type":"object","properties":{"zone":{"$ref":"zone.json#/definitions/z"}}}""");
+            await Write("shop/zone.json", """{"definitions":{"z":{"type":"string"}}}""");
+            await using DevRegistry registry = await DevRegistry.StartAsync(new DevRegistryOptions { Folder = folder.FullName });
+            using var http = new Http(registry);
+            Assert.Equal("""["raw.clicks-value","raw.orders-value","shop/money.proto","shop/place.json","shop/zone.json","zone"]""", (await http.Get("/subjects")).Text);
+            using var client = new RegistryClient(new RegistryClientOptions { Urls = [registry.Url] });
+            RegisteredSchema order = (await client.GetVersionAsync("raw.orders-value", null, CancellationToken.None)).Value!;
+            Assert.Equal([("zone.proto", "zone"), ("shop/money.proto", "shop/money.proto")], order.References.Select(reference => (reference.Name, reference.Subject)));
+            Parsed(order);
+            RegisteredSchema click = (await client.GetVersionAsync("raw.clicks-value", null, CancellationToken.None)).Value!;
+            RecordSchema clicks = Parsed(click);
+            Assert.Equal(DecodeOutcome.Decoded, clicks.Decode("""{"at":{"zone":"EU"},"to":"US"}"""u8, out _));
+            Assert.Equal(DecodeOutcome.Invalid, clicks.Decode("""{"at":{"zone":1}}"""u8, out _));
+            Assert.Equal(DecodeOutcome.Invalid, clicks.Decode("""{"to":1}"""u8, out _));
+
+            await Write("zone.proto", "syntax = \"proto3\"; import \"shop/money.proto\"; message Zone { string name = 1; }");
+            SchemaException circle = await Assert.ThrowsAsync<SchemaException>(() => DevRegistry.StartAsync(new DevRegistryOptions { Folder = folder.FullName }));
+            Assert.Contains("refer to one another", circle.Message, StringComparison.Ordinal);
+            await Write("zone.proto", "syntax = \"proto3\"; import \"../secret.proto\"; message Zone { string name = 1; }");
+            SchemaException outside = await Assert.ThrowsAsync<SchemaException>(() => DevRegistry.StartAsync(new DevRegistryOptions { Folder = folder.FullName }));
+            Assert.Contains("../secret.proto", outside.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        Task Write(string name, string text) => File.WriteAllTextAsync(Path.Combine(folder.FullName, name), text);
+
+        static RecordSchema Parsed(RegisteredSchema schema) => SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new SchemaReferenceText(reference.Name, reference.Text))]);
+    }
+
+    [Fact]
     public async Task Start_Folder_MissingFolderIsNamed()
     {
         SchemaException thrown = await Assert.ThrowsAsync<SchemaException>(() => DevRegistry.StartAsync(new DevRegistryOptions { Folder = "/no/such/folder" }));

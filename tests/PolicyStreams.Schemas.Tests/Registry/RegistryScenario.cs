@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using PolicyStreams.Schemas.Capture;
 using PolicyStreams.Schemas.Registry;
 
 namespace PolicyStreams.Schemas.Tests;
@@ -44,11 +45,71 @@ internal static class RegistryScenario
         Assert.Contains(subject, (await client.GetSubjectsAsync(CancellationToken.None)).Value!);
         Assert.Equal(RegistryAnswerKind.NotFound, (await client.GetByGuidAsync(Guid.NewGuid(), subject, CancellationToken.None)).Kind);
         if (guids) { Assert.Equal(second, (await client.GetByGuidAsync(byId.Guid!.Value, subject, CancellationToken.None)).Value!.Id); }
+        await ProtobufAsync();
+        await JsonSchemaAsync();
         Assert.Equal(0, client.Health.Conflicts);
 
-        async Task<int> Register(string name, string schema, object[] refs)
+        // A message of another file, which itself imports one, and what registries have built in.
+        async Task ProtobufAsync()
         {
-            using HttpResponseMessage response = await http.PostAsJsonAsync($"{url}/subjects/{name}/versions", new { schema, references = refs });
+            string currency = $"syntax = \"proto3\"; package p{own}; message Currency {{ string code = 1; }}";
+            string money = $"syntax = \"proto3\"; package p{own}; import \"shop/{own}/currency.proto\"; message Money {{ int64 units = 1; Currency currency = 2; }}";
+            string order = $$"""
+                syntax = "proto3";
+                package p{{own}};
+                import "confluent/meta.proto";
+                import "google/protobuf/timestamp.proto";
+                import "shop/{{own}}/money.proto";
+                message Order {
+                  string id = 1;
+                  Money total = 2;
+                  google.protobuf.Timestamp at = 3;
+                  string name = 4 [(confluent.field_meta) = { tags: ["PII"] }];
+                }
+                """;
+            string currencies = $"shop/{own}/currency.proto", moneys = $"shop/{own}/money.proto", orders = $"raw.protobuf-{own}-value";
+            await Register(currencies, currency, [], "PROTOBUF");
+            await Register(moneys, money, [new { name = currencies, subject = currencies, version = 1 }], "PROTOBUF");
+            int id = await Register(orders, order, [new { name = moneys, subject = moneys, version = 1 }], "PROTOBUF");
+            RegisteredSchema found = Assert.Single((await client.GetSubjectAsync(orders, CancellationToken.None)).Value!);
+            Assert.Equal(("PROTOBUF", id, 1), (found.Type, found.Id, found.Version));
+            Assert.Equal([currencies, moneys], found.References.Select(reference => reference.Name));
+            RecordSchema schema = Parsed(found);
+            Assert.Equal("PII", Assert.Single(schema.Type.Field("name")!.Tags));
+            byte[] record = Encoded(schema, """{"id":"o-1","total":{"units":"3","currency":{"code":"EUR"}},"at":"2026-01-02T03:04:05Z","name":"Ada"}""");
+            Assert.Equal(DecodeOutcome.Decoded, Parsed((await client.GetByIdAsync(id, orders, CancellationToken.None)).Value!).Decode(record, out object? plain));
+            var total = (RecordValue)((RecordValue)plain!).Values[1]!;
+            Assert.Equal("EUR", ((RecordValue)total.Values[1]!).Values[0]);
+        }
+
+        async Task JsonSchemaAsync()
+        {
+            string place = """{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","required":["city"],"properties":{"city":{"type":"string","minLength":2,"confluent:tags":["PII"]}}}""";
+            string reading = """{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"at":{"$ref":"NAME"},"n":{"type":"integer"}}}""".Replace("NAME", $"place-{own}.json", StringComparison.Ordinal);
+            string places = $"place-{own}", readings = $"raw.json-{own}-value";
+            await Register(places, place, [], "JSON");
+            int id = await Register(readings, reading, [new { name = $"place-{own}.json", subject = places, version = 1 }], "JSON");
+            RegisteredSchema found = Assert.Single((await client.GetSubjectAsync(readings, CancellationToken.None)).Value!);
+            Assert.Equal(("JSON", id, 1), (found.Type, found.Id, found.Version));
+            Assert.Equal($"place-{own}.json", Assert.Single(found.References).Name);
+            RecordSchema schema = Parsed((await client.GetByIdAsync(id, readings, CancellationToken.None)).Value!);
+            Assert.Equal("PII", Assert.Single(schema.Type.Field("at")!.Type.Field("city")!.Tags));
+            Assert.Equal(DecodeOutcome.Decoded, schema.Decode("""{"at":{"city":"Paris"},"n":1}"""u8, out _));
+            Assert.Equal(DecodeOutcome.Invalid, schema.Decode("""{"at":{"city":"P"},"n":1}"""u8, out _));
+        }
+
+        static RecordSchema Parsed(RegisteredSchema schema) => SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new SchemaReferenceText(reference.Name, reference.Text))]);
+
+        static byte[] Encoded(RecordSchema schema, string json)
+        {
+            var bytes = new ByteBuffer();
+            schema.EncodeJson(JsonDocument.Parse(json).RootElement, bytes);
+            return bytes.Written.ToArray();
+        }
+
+        async Task<int> Register(string name, string schema, object[] refs, string type = "AVRO")
+        {
+            using HttpResponseMessage response = await http.PostAsJsonAsync($"{url}/subjects/{Uri.EscapeDataString(name)}/versions", new { schema, schemaType = type, references = refs });
             string text = await response.Content.ReadAsStringAsync();
             Assert.True(response.IsSuccessStatusCode, text);
             return JsonDocument.Parse(text).RootElement.GetProperty("id").GetInt32();
