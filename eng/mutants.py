@@ -101,6 +101,8 @@ MUTANTS = [
     ("restore-after-unknown", "after an unknown outcome the tasks restore", COMMIT, "            if (runner.Phase != TaskPhase.Stopped) { RestoreAnew(runner); }\n", "", THREADS),
     ("unanswered-is-unknown", "a commit without an answer is neither committed nor aborted (librdkafka's functions)", NATIVE, UNANSWERED_NATIVE.format("TransactionOutcome.Unknown"), UNANSWERED_NATIVE.format("Abort()"), ERRORS),
     ("unanswered-is-unknown-managed", "the same through the managed client", MANAGED, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("Abort()"), ERRORS),
+    ("offsets-given-up", "offsets that the group's coordinator never takes are given up (librdkafka's functions)", NATIVE, "TimeSpan.FromMilliseconds(TimeoutMs) + Grace)", "Timeout.InfiniteTimeSpan)", ERRORS),
+    ("offsets-given-up-managed", "the same through the managed client", MANAGED, "Timeout + Grace)", "System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
     ("timed-out-is-not-sent", "a record that timed out locally does not count as sent (librdkafka's functions)", NATIVE, "            if (_failed > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
     ("timed-out-is-not-sent-managed", "the same through the managed client", MANAGED, "            if (_failed > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
     ("no-offset-is-an-error", "the group's consumer never chooses where to begin", KAFKA_CLIENTS, GROUP_SETTINGS, GROUP_SETTINGS.replace("Reset.Error", "Reset.Earliest"), THREADS),
