@@ -187,13 +187,13 @@ internal static partial class FaultCatalogue
 
     private static async Task OutputTooLargeAsync(FaultRun run)
     {
-        // Every record from the app gets a note that makes it larger than the governed topic takes; few records a transaction, since the limit is on their batch.
-        string large = new('x', 1000);
+        // Every record from the app gets a note that makes it larger than the governed topic takes, whose limit is on batches: forty of the others fit into one.
+        string large = new('x', 20_000);
         static bool Plain(JsonElement line) => line.GetProperty("case").GetString() is "clean" or "eu" or "mobile" or "large";
         await using FaultLab lab = await FaultLab.OpenAsync(edit: text => PaymentsCase.Once(
             text, "  - id: mobile\n", $"  - id: large-note\n    when: value.channel == \"APP\"\n    mask: {{ field: note, constant: \"{large}\" }}\n\n  - id: mobile\n"));
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "1000");
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "1000");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "12000");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "12000");
         await lab.FeedAsync(40, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
         lab.Start("a", threads: 2);
         await lab.RunningAsync();
