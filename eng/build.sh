@@ -9,8 +9,7 @@ dotnet build PolicyStreams.sln -c Release --no-restore --nologo -v quiet "$@" >&
 
 # Compiled ahead of time where the package source has the compiler for it; the same program without, only slower to start.
 rm -rf bin/app
-if [ -e eng/packages/no-readytorun ]; then dotnet publish cli/policystreams.csproj -c Release --no-build --nologo -v quiet -o bin/app >&2
-else dotnet publish cli/policystreams.csproj -c Release --no-restore -p:AheadOfTime=true --nologo -v quiet -o bin/app >&2; fi
+dotnet publish cli/policystreams.csproj -c Release --no-restore --nologo -v quiet -o bin/app >&2
 
 # The launcher replaces itself: the process that a supervisor signals and measures is the program.
 cat >bin/policystreams.new <<'LAUNCHER'
