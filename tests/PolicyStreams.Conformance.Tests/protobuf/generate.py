@@ -16,8 +16,8 @@ KNOWN = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "
 
 
 class Field:
-    def __init__(self, name, number, kind, label, key=None, oneof=None, packed=None):
-        self.name, self.number, self.kind, self.label, self.key, self.oneof, self.packed = name, number, kind, label, key, oneof, packed
+    def __init__(self, name, number, kind, label, key=None, oneof=None, packed=None, group=False):
+        self.name, self.number, self.kind, self.label, self.key, self.oneof, self.packed, self.group = name, number, kind, label, key, oneof, packed, group
 
 
 class Message:
@@ -45,13 +45,22 @@ class Schema:
             return known
         return self.rng.choice(self.messages)
 
-    def fill(self, message):
+    def group(self, i, depth):
+        """A group: a message of its own inside another, named as a type and used as a field of that name in small letters."""
+        inside = Message(f"G{i}")
+        self.fill(inside, depth + 1)
+        return inside
+
+    def fill(self, message, depth=0):
         rng = self.rng
         numbers = rng.sample(list(range(1, 20)) + [100, 128, 1000, 18999, 20000, 536870911], rng.randint(2, 9))
         oneof = None
         for i, number in enumerate(numbers):
             name, roll = f"f_{i}", rng.random()
-            if roll < 0.15:
+            if not self.proto3 and depth < 2 and rng.random() < 0.12:
+                label, inside = rng.choice([("repeated", None), ("optional", None), ("", "choice")])
+                message.fields.append(Field(f"g{i}", number, self.group(i, depth), label, oneof=inside, group=True))
+            elif roll < 0.15:
                 message.fields.append(Field(name, number, self.kind(), "map", key=rng.choice(["string", "string", "int32", "uint64", "bool", "sint64"])))
             elif roll < 0.40:
                 packed = rng.choice([None, True, False])
@@ -70,17 +79,20 @@ class Schema:
         for name, values in self.enums.items():
             lines.append(f"enum {name} {{ " + " ".join(f"{symbol} = {number};" for symbol, number in values.items()) + " }")
         for message in self.messages:
-            lines.append(f"message {message.name} {{")
-            inside = []
-            for field in message.fields:
-                kind = field.kind.name if isinstance(field.kind, Message) else field.kind
-                options = "" if field.packed is None or kind not in list(INTS) + ["bool", "float", "double"] + list(self.enums) else f" [packed = {str(field.packed).lower()}]"
-                if field.label == "map": line = f"map<{field.key}, {kind}> {field.name} = {field.number};"
-                else: line = f"{field.label} {kind} {field.name} = {field.number}{options};".strip()
-                (inside if field.oneof else lines).append("  " + line)
-            if inside: lines.append("  oneof choice {" + " ".join(inside) + " }")
-            lines.append("}")
+            lines += [f"message {message.name} {{", *self.inside(message), "}"]
         return "\n".join(lines) + "\n"
+
+    def inside(self, message):
+        lines, chosen = [], []
+        for field in message.fields:
+            kind = field.kind.name if isinstance(field.kind, Message) else field.kind
+            options = "" if field.packed is None or kind not in list(INTS) + ["bool", "float", "double"] + list(self.enums) else f" [packed = {str(field.packed).lower()}]"
+            if field.group: line = f"{field.label} group {kind} = {field.number} {{ {' '.join(self.inside(field.kind))} }}".strip()
+            elif field.label == "map": line = f"map<{field.key}, {kind}> {field.name} = {field.number};"
+            else: line = f"{field.label} {kind} {field.name} = {field.number}{options};".strip()
+            (chosen if field.oneof else lines).append("  " + line)
+        if chosen: lines.append("  oneof choice {" + " ".join(chosen) + " }")
+        return lines
 
     # Values: None absent, dict a message, list repeated, dict-of-key a map (as list of pairs).
 
@@ -144,7 +156,8 @@ def lines_of(made):
     for field in message.fields:
         value = values[field.name]
         if value is None: continue
-        if field.label == "repeated": parts += [f"{field.name}: {text_of(field.kind, one)}" for one in value]
+        if field.group: parts += [f"{field.kind.name} {text_of(field.kind, one)}" for one in (value if field.label == "repeated" else [value])]
+        elif field.label == "repeated": parts += [f"{field.name}: {text_of(field.kind, one)}" for one in value]
         elif field.label == "map": parts += [f"{field.name}: {{ key: {text_of(field.key, key)} value: {text_of(field.kind, one)} }}" for key, one in value]
         else: parts.append(f"{field.name}: {text_of(field.kind, value)}")
     return " ".join(parts)
