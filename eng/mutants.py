@@ -114,6 +114,7 @@ MUTANTS = [
     ("transaction-timeout", "a transaction times out after 10 s", KAFKA_CLIENTS, "            config.TransactionTimeoutMs = 10_000;\n", "", THREADS),
     ("session-timeout", "a session times out after 6 s", KAFKA_CLIENTS, '            Default(config, "session.timeout.ms", "6000");\n', "", THREADS),
     ("refused-in-company", "only what is refused alone in its transaction is denied as refused", COMMIT, "        if (_steps > 1)\n", "        if (_steps > 1_000_000)\n", THREADS),
+    ("searched-alone", "while a refused record is looked for, a busier partition does not take its place", "processor/Streams/StreamThread.cs", "        if (_searched >= 0 && !StillSearched()) { EndSearch(); }\n", "        EndSearch();\n", THREADS),
     ("resume-again", "a partition whose resume the client dropped is resumed again", ENDS, "            if (runner.Phase == TaskPhase.Running) { _consumer.Resume([runner.Ingress]); }\n", "", THREADS),
     ("unknown-abort", "after an abort of unknown outcome the producer is made anew", COMMIT, "        if (outcome == TransactionOutcome.Unknown) { AfterUnknown(); }\n        else { RollBack(); }\n", "        RollBack();\n", THREADS),
     ("bytes-of-headers", "headers count towards a transaction's bytes", "processor/Kafka/OutputProducer.cs", " + (record.Headers?.Bytes ?? 0)", "", THREADS),

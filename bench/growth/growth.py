@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """How throughput and cost change with partitions, threads, processes, record size, rules, and the share of held records.
 
-    growth.py [CURVE...] [--records 500000] [--rounds 3] [--any]       CURVE: scale size rules held; default all
+    growth.py [CURVE...] [--records 500000] [--rounds 3] [--warm-up 4] [--any]       CURVE: scale size rules held; default all
 
-Every point is a drain of a topic loaded beforehand, on a broker of its own with a fresh group, state, and outputs; points of a curve run in alternation. A run counts only where other processes used less than 5 % of
+Every point is a drain of a topic loaded beforehand with a fresh group, state, and outputs; points of a curve run in alternation on one broker, after some drains that count for none (--warm-up, default 4). A run counts only where other processes used less than 5 % of
 the machine (--any: all count; to try the program). Records are Avro: an id, a card number and a name that are masked, an amount, a kind, and bytes to fill. Two masks apply to every record, a decision is written
 for every record, with an audit key.
 Needs POLICYSTREAMS_TEST_KAFKA, POLICYSTREAMS_TEST_REGISTRY, and POLICYSTREAMS_PEERS (for its clock, drain-time). Results: artifacts/bench/growth-CURVE.json, .md, and .svg.
@@ -103,38 +103,41 @@ class Point:
     def lacks(self, options):
         return sum(run["valid"] for run in self.runs) < options.rounds and len(self.runs) < 2 * options.rounds
 
-    def measure(self, options):
+    def measure(self, options, services, schema_id, number):
         what = self.what
-        with lab.Services(settings=["message.max.bytes=2000000"]) as services:
-            schema = services.folder / "schema.avsc"
-            schema.write_text(json.dumps(SCHEMA), encoding="utf-8")
-            schema_id = services.register("raw.growth-value", schema)
-            policies = services.folder / "policies"
-            policies.mkdir()
-            (policies / "growth.policy.yaml").write_text(policy(what), encoding="utf-8")
-            services.create("raw.growth", what["partitions"], message_timestamp_type="LogAppendTime", max_message_bytes="2000000")
-            lab.run(lab.command(), "topics", "apply", "--bootstrap", services.bootstrap, "--policies", policies)
-            self._load(services, schema_id)
-            quiet = options.any or lab.await_quiet([services.broker])
-            watch = lab.Watch(services.broker)
-            programs = [
-                lab.Program(
-                    [lab.command(), "run", "--bootstrap", services.bootstrap, "--registry", services.registry, "--policies", policies, "--group", "growth", "--instance", f"growth-{i}",
-                     "--state-dir", services.folder / "state", "--threads", what["threads"], "--key", "audit=env:GROWTH_AUDIT_KEY", "--audit-key", "audit"],
-                    services.folder / f"program-{i}.log", KEYS)
-                for i in range(what["processes"])]
-            clock = subprocess.run(
-                [PEER, "drain-time", "--bootstrap", services.bootstrap, "--topic", "raw.growth", "--group", "growth", "--timeout-seconds", "900"], capture_output=True, text=True, check=False)
-            cpu = sum(lab.cpu_of(program.pid) for program in programs)
-            rss = sum(lab.peak_rss_mib(program.pid) for program in programs)
-            for program in programs:
-                program.stop()
-            foreign = watch.foreign()
-            if clock.returncode != 0:
-                sys.exit(f"{self.label} did not drain: {clock.stdout[-500:]}{clock.stderr[-500:]}\n{programs[0].log.read_text(errors='replace')[-3000:]}")
-            self.runs.append({
-                "records_per_s": lab.last_json(clock.stdout)["records_per_s"], "cpu_us": 1e6 * cpu / self.records, "peak_rss_mib": rss, "foreign": round(foreign, 4),
-                "valid": options.any or (quiet and foreign <= 0.05)})
+        folder = services.folder / f"run-{number}"
+        policies = folder / "policies"
+        policies.mkdir(parents=True)
+        (policies / "growth.policy.yaml").write_text(policy(what), encoding="utf-8")
+        services.delete(*(topic for topic in services.topics() if topic.endswith(".growth")))
+        services.create("raw.growth", what["partitions"], message_timestamp_type="LogAppendTime", max_message_bytes="2000000")
+        lab.run(lab.command(), "topics", "apply", "--bootstrap", services.bootstrap, "--policies", policies)
+        self._load(services, schema_id)
+        quiet = options.any or lab.await_quiet([services.broker])
+        watch = lab.Watch(services.broker)
+        broker = lab.cpu_of(services.broker)
+        programs = [
+            lab.Program(
+                [lab.command(), "run", "--bootstrap", services.bootstrap, "--registry", services.registry, "--policies", policies, "--group", f"growth-{number}", "--instance", f"growth-{i}",
+                 "--state-dir", folder / "state", "--threads", what["threads"], "--key", "audit=env:GROWTH_AUDIT_KEY", "--audit-key", "audit"],
+                folder / f"program-{i}.log", KEYS)
+            for i in range(what["processes"])]
+        clock = subprocess.run(
+            [PEER, "drain-time", "--bootstrap", services.bootstrap, "--topic", "raw.growth", "--group", f"growth-{number}", "--cpu-pid", str(programs[0].pid), "--timeout-seconds", "900"],
+            capture_output=True, text=True, check=False)
+        rss = sum(lab.peak_rss_mib(program.pid) for program in programs)
+        lifetime = [lab.cpu_of(program.pid) for program in programs]
+        for program in programs:
+            program.stop()
+        foreign = watch.foreign()
+        if clock.returncode != 0:
+            sys.exit(f"{self.label} did not drain: {clock.stdout[-500:]}{clock.stderr[-500:]}\n{programs[0].log.read_text(errors='replace')[-3000:]}")
+        drained = lab.last_json(clock.stdout)
+        # The clock takes the first process's share from the first commit on; the others start as it does.
+        cpu = drained["cpu_s"] + sum(one - (lifetime[0] - drained["cpu_s"]) for one in lifetime[1:])
+        return {
+            "records_per_s": drained["records_per_s"], "cpu_us": 1e6 * cpu / self.records, "broker_cpu_us": 1e6 * (lab.cpu_of(services.broker) - broker) / self.records, "peak_rss_mib": rss,
+            "foreign": round(foreign, 4), "valid": options.any or (quiet and foreign <= 0.05)}
 
     def _load(self, services, schema_id):
         values = records(schema_id, self.what)
@@ -158,7 +161,7 @@ class Point:
             values = [run[name] for run in good]
             return f"{form.format(lab.median(values))} ({form.format(min(values))} to {form.format(max(values))})" if values else "-"
 
-        return [self.label, f"{self.records:,}", cell("records_per_s", "{:,.0f}"), cell("cpu_us", "{:.1f}"), cell("peak_rss_mib", "{:,.0f}"), f"{len(good)} ({len(self.runs) - len(good)})"]
+        return [self.label, f"{self.records:,}", cell("records_per_s", "{:,.0f}"), cell("cpu_us", "{:.1f}"), cell("broker_cpu_us", "{:.1f}"), cell("peak_rss_mib", "{:,.0f}"), f"{len(good)} ({len(self.runs) - len(good)})"]
 
     def place(self, name):
         values = [run[name] for run in self.runs if run["valid"]]
@@ -167,7 +170,7 @@ class Point:
 
 def draw(curve, points, options):
     axis = CURVES[curve][0]
-    table = lab.table([axis, "records", "records/s", "CPU µs a record", "peak RSS MiB", "rounds (thrown away)"], [point.row() for point in points])
+    table = lab.table([axis, "records", "records/s", "CPU µs a record", "broker's", "peak RSS MiB", "rounds (thrown away)"], [point.row() for point in points])
     lab.keep(f"growth-{curve}", {"machine": lab.machine(), "curve": curve, "points": {point.label: {"what": point.what, "records": point.records, "runs": point.runs} for point in points}}, table)
     for name, label, title in (("records_per_s", "records/s", "Throughput"), ("cpu_us", "CPU µs a record", "Processor time")):
         places = [point.place(name) for point in points]
@@ -180,6 +183,7 @@ def main():
     parser.add_argument("curve", nargs="*")
     parser.add_argument("--records", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm-up", type=int, default=4)
     parser.add_argument("--any", action="store_true")
     options = parser.parse_args()
     unknown = set(options.curve) - set(CURVES)
@@ -187,10 +191,18 @@ def main():
         sys.exit(f"no curve {', '.join(sorted(unknown))}: {' '.join(CURVES)}")
     for curve in options.curve or CURVES:
         points = [Point(label, what, options) for label, what in CURVES[curve][1]]
-        while any(point.lacks(options) for point in points):
-            for point in points:
-                if point.lacks(options):
-                    point.measure(options)
+        with lab.Services(settings=["message.max.bytes=2000000"]) as services:
+            schema = services.folder / "schema.avsc"
+            schema.write_text(json.dumps(SCHEMA), encoding="utf-8")
+            schema_id = services.register("raw.growth-value", schema)
+            number = 0
+            for point in (points * options.warm_up)[:options.warm_up]:
+                number += 1
+                point.measure(options, services, schema_id, number)
+            while any(point.lacks(options) for point in points):
+                for point in [point for point in points if point.lacks(options)]:
+                    number += 1
+                    point.runs.append(point.measure(options, services, schema_id, number))
                     lab.say(f"{curve} {point.label}: {point.runs[-1]}")
         draw(curve, points, options)
 

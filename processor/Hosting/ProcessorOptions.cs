@@ -68,6 +68,9 @@ public sealed class ProcessorOptions
     [Required]
     public string Policies { get; set; } = "";
 
+    /// <summary>Most bytes of a batch of outputs, framing included: what the smallest of the output topics takes, and never more than this default. A single record may be larger.</summary>
+    internal int BatchBytes { get; set; } = 1_000_000;
+
     /// <summary>Consumer group; also the prefix of transactional ids. Default <c>policystreams</c>.</summary>
     [Required, RegularExpression("^[A-Za-z0-9._-]{1,200}$", ErrorMessage = "`group` takes 1 to 200 of the characters A-Z a-z 0-9 . _ -")]
     public string Group { get; set; } = "policystreams";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using PolicyStreams.Processor.Hosting;
 using PolicyStreams.Processor.Native;
@@ -122,10 +123,10 @@ internal sealed class KafkaClients
             config.MessageTimeoutMs = 9_000;
         }
 
-        // A flush ends the wait: at the latest, records leave when their transaction ends.
-        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "5");
+        // The end of a transaction ends the wait. Until then few large batches cost the broker, and this process, far less than many small ones.
+        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "100");
         Default(config, "batch.num.messages", "10000");
-        Default(config, "batch.size", "1000000");
+        Default(config, "batch.size", _options.BatchBytes.ToString(CultureInfo.InvariantCulture));
         Default(config, "queue.buffering.max.messages", "500000");
         Default(config, "queue.buffering.max.kbytes", "131072");
 

@@ -26,6 +26,9 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
     /// <summary>What went wrong last, without payload; empty while nothing has.</summary>
     public string LastError { get; protected set; } = "";
 
+    /// <summary>The partition of the record that the broker refused first since <see cref="Begin"/>, for what the record is; -1 where it refused none.</summary>
+    public int RefusedPartition { get; protected set; } = -1;
+
     /// <summary>Records and bytes sent since <see cref="Begin"/>; keys and headers count, which the client's own queue does not count.</summary>
     public int PendingRecords { get; protected set; }
 

@@ -22,7 +22,6 @@ internal sealed class TransactionalProducer : OutputProducer
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
     private readonly CallThread _calls;
     private int _failed;
-    private bool _refused;
 
     public TransactionalProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
@@ -46,7 +45,7 @@ internal sealed class TransactionalProducer : OutputProducer
     public override void Begin()
     {
         _failed = 0;
-        _refused = false;
+        RefusedPartition = -1;
         LastError = "";
         PendingRecords = 0;
         PendingBytes = 0;
@@ -81,7 +80,7 @@ internal sealed class TransactionalProducer : OutputProducer
             catch (ProduceException<byte[]?, byte[]?> e)
             {
                 // The transaction cannot be committed any more; what is certain shows at its end.
-                Failed(e.Error, ownTime, record.Topic);
+                Failed(e.Error, ownTime, record.Topic, record.Partition);
                 return;
             }
         }
@@ -133,7 +132,7 @@ internal sealed class TransactionalProducer : OutputProducer
         try
         {
             _producer.AbortTransaction(Timeout);
-            return _refused ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
+            return RefusedPartition >= 0 ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
         }
         catch (KafkaException e)
         {
@@ -149,15 +148,15 @@ internal sealed class TransactionalProducer : OutputProducer
 
     private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report, bool ownTime)
     {
-        if (report.Error.IsError) { Failed(report.Error, ownTime, report.Topic); }
+        if (report.Error.IsError) { Failed(report.Error, ownTime, report.Topic, report.Partition.Value); }
     }
 
-    private void Failed(Error error, bool ownTime, string topic)
+    private void Failed(Error error, bool ownTime, string topic, int partition)
     {
         // Records purged by the abort itself say nothing new.
         if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
         _failed++;
-        _refused |= IsRefusal(error.Code, ownTime);
+        if (RefusedPartition < 0 && IsRefusal(error.Code, ownTime)) { RefusedPartition = partition; }
         LastError = Describe(error, ownTime, topic);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using PolicyStreams.Rules;
@@ -134,7 +135,24 @@ public sealed class ProcessorMetrics
         Header(text, "policystreams_unhealthy", "gauge", "1 for each component that is not well; see /ready.");
         foreach (string component in Unhealthy()) { Line(text, "policystreams_unhealthy", 1, ("component", component)); }
         WriteCommits(text);
+        WriteProcess(text);
         return text.ToString();
+    }
+
+    /// <summary>What the process itself takes, by the names that Prometheus' clients and OpenTelemetry's .NET instrumentation use.</summary>
+    private static void WriteProcess(StringBuilder text)
+    {
+        using Process process = Process.GetCurrentProcess();
+        Single(text, "process_cpu_seconds_total", "counter", "Processor time of the process, user and system.", process.TotalProcessorTime.TotalSeconds);
+        Single(text, "process_resident_memory_bytes", "gauge", "Resident memory of the process, the client library's queues included.", process.WorkingSet64);
+        Single(text, "dotnet_gc_heap_total_allocated_bytes_total", "counter", "Bytes allocated on the managed heap since the start. Hardly grows with records.", GC.GetTotalAllocatedBytes());
+        Single(text, "dotnet_gc_pause_time_seconds_total", "counter", "Time in which the garbage collector held all threads.", GC.GetTotalPauseDuration().TotalSeconds);
+    }
+
+    private static void Single(StringBuilder text, string name, string type, string help, double value)
+    {
+        Header(text, name, type, help);
+        text.Append(name).Append(' ').Append(value.ToString(CultureInfo.InvariantCulture)).Append('\n');
     }
 
     private void WriteCommits(StringBuilder text)

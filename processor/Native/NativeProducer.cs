@@ -41,7 +41,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private long _lastPlaced;
     private int _recentNext;
     private int _failed;
-    private bool _refused;
 
     public NativeProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
@@ -77,7 +76,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
     public override void Begin()
     {
         _failed = 0;
-        _refused = false;
+        RefusedPartition = -1;
         LastError = "";
         PendingRecords = 0;
         PendingBytes = 0;
@@ -128,7 +127,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
             // The headers are the library's only where it took the record. The transaction cannot be committed any more; what is certain shows at its end.
             if (headers != 0) { LibRdKafka.HeadersDestroy(headers); }
             if (placed is not null) { _placed.Remove(_lastPlaced); }
-            Failed(LibRdKafka.Exception(error).Error, record.OwnTime, record.Topic);
+            Failed(LibRdKafka.Exception(error).Error, record.OwnTime, record.Topic, record.Partition);
         }
     }
 
@@ -165,7 +164,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         try
         {
             LibRdKafka.Check(LibRdKafka.AbortTransaction(_client, TimeoutMs));
-            return _refused ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
+            return RefusedPartition >= 0 ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
         }
         catch (KafkaException e)
         {
@@ -298,12 +297,12 @@ internal sealed unsafe class NativeProducer : OutputProducer
         }
     }
 
-    private void Failed(Error error, bool ownTime, string topic)
+    private void Failed(Error error, bool ownTime, string topic, int partition)
     {
         // Records purged by the abort itself say nothing new.
         if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
         _failed++;
-        _refused |= IsRefusal(error.Code, ownTime);
+        if (RefusedPartition < 0 && IsRefusal(error.Code, ownTime)) { RefusedPartition = partition; }
         LastError = Describe(error, ownTime, topic);
     }
 
@@ -324,7 +323,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
         if (message->Error == 0) { return; }
         string topic = message->Topic == 0 ? "" : Marshal.PtrToStringUTF8((nint)LibRdKafka.TopicName(message->Topic)) ?? "";
-        producer.Failed(new Error((ErrorCode)message->Error, Marshal.PtrToStringUTF8((nint)LibRdKafka.ErrorText(message->Error)) ?? ""), ownTime, topic);
+        producer.Failed(new Error((ErrorCode)message->Error, Marshal.PtrToStringUTF8((nint)LibRdKafka.ErrorText(message->Error)) ?? ""), ownTime, topic, message->Partition);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

@@ -19,6 +19,9 @@ internal sealed partial class StreamThread
     private int _stepsMax = int.MaxValue;
     private TransactionStep _lastStep;
 
+    // Meanwhile records of this partition alone are taken: others, of which there may be any number, would come first again and again. -1 where none is looked for.
+    private int _searched = -1;
+
     private enum StepKind : byte { Record, Statement, End }
 
     /// <summary>What a transaction did last: what was refused, where it did nothing else.</summary>
@@ -161,6 +164,8 @@ internal sealed partial class StreamThread
     {
         _metrics.AddEvent("aborts");
         string why = _producer!.LastError;
+        int refused = _producer.RefusedPartition;
+        List<(TaskRunner Runner, long End)> within = [.. _tasks.Values.Where(runner => runner.Ingress.Partition.Value == refused && runner.Task.Touched).Select(runner => (runner, runner.Task.NextIngress))];
         RollBack();
         if (outcome != TransactionOutcome.Refused || _steps == 0)
         {
@@ -172,11 +177,13 @@ internal sealed partial class StreamThread
         if (_steps > 1)
         {
             _stepsMax = Math.Max(1, _steps / 2);
+            Search(refused, within);
             StreamLog.BatchHalved(_logger, _id, why, _stepsMax);
             return;
         }
 
         // Only what is refused alone in its transaction is denied as refused.
+        EndSearch();
         TransactionStep step = _lastStep;
         bool denies = step.Kind switch
         {
@@ -193,6 +200,43 @@ internal sealed partial class StreamThread
 
         // The denial itself is refused: its topic is set up so that the original does not fit, and that is no verdict.
         BackOff(step.Runner, $"the broker refuses what {step} needs ({why}): raise that topic's max.message.bytes (`policystreams topics plan` says to what)");
+    }
+
+    /// <summary>Takes records of one partition alone, until those that were in the refused transaction are committed or one of them is denied.</summary>
+    private void Search(int partition, List<(TaskRunner Runner, long End)> within)
+    {
+        EndSearch();
+        _searched = partition;
+        foreach ((TaskRunner runner, long end) in within) { runner.SearchedTo = end; }
+    }
+
+    private bool StillSearched()
+    {
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (runner.Ingress.Partition.Value == _searched && runner.Phase == TaskPhase.Running && runner.Task.CommittedIngress < runner.SearchedTo) { return true; }
+        }
+
+        return false;
+    }
+
+    /// <summary>A task whose records wait while one of another partition is looked for.</summary>
+    private void SetAside(TaskRunner runner)
+    {
+        runner.SetAside = true;
+        _consumer.Pause([runner.Ingress]);
+        Seek(runner);
+    }
+
+    private void EndSearch()
+    {
+        _searched = -1;
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (!runner.SetAside) { continue; }
+            runner.SetAside = false;
+            if (runner.Phase == TaskPhase.Running) { Resume(runner); }
+        }
     }
 
     /// <summary>The outcome is not known, or the producer cannot go on: it is made anew under its id, which ends what it left open, and the tasks restore.</summary>
@@ -212,6 +256,7 @@ internal sealed partial class StreamThread
         _producer.Dispose();
         OpenProducer();
         _context.Sink = _producer;
+        EndSearch();
         foreach (TaskRunner runner in _tasks.Values)
         {
             if (runner.Phase != TaskPhase.Stopped) { RestoreAnew(runner); }

@@ -234,6 +234,7 @@ internal sealed partial class StreamThread : IDisposable
     {
         TimeSpan wait = _open ? Remaining() : PollIdle;
         if (_assignedBusy) { wait = TimeSpan.Zero; }
+        if (_searched >= 0 && !StillSearched()) { EndSearch(); }
         FetchedRecord record = default;
         for (int taken = 0; taken < PollRecordsMax;)
         {
@@ -252,6 +253,12 @@ internal sealed partial class StreamThread : IDisposable
                 // A batch comes a partition at a time. What was in hand when its partition was sought elsewhere comes again.
                 if (!ReferenceEquals(runner?.Consumed, record.Partition) && _tasks.TryGetValue(record.Partition, out runner)) { runner.Consumed = record.Partition; }
                 if (runner is not { Phase: TaskPhase.Running } || runner.StaleBatch == _reader.Batch) { continue; }
+                if (_searched >= 0 && runner.Ingress.Partition.Value != _searched)
+                {
+                    SetAside(runner);
+                    continue;
+                }
+
                 Process(runner, record);
                 if (CommitIsDue()) { CommitTransaction(); }
             }

@@ -72,6 +72,12 @@ internal sealed class TaskRunner(TopicPartition ingress, StreamTask task, TaskGa
     /// <summary>The batch of <see cref="Kafka.RecordReader.Batch"/> whose records are out of date, because the partition was sought elsewhere while they were in hand.</summary>
     public long StaleBatch { get; set; } = -1;
 
+    /// <summary>Where the transaction ended that the broker refused last because of a record of this partition.</summary>
+    public long SearchedTo { get; set; } = -1;
+
+    /// <summary>Paused while a refused record of another partition is looked for.</summary>
+    public bool SetAside { get; set; }
+
     public string Component => $"task {Ingress.Topic}-{Ingress.Partition.Value}";
 
     public override string ToString() => Task.ToString();

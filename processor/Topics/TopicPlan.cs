@@ -108,6 +108,22 @@ public sealed class TopicPlan
         return changes;
     }
 
+    /// <summary>The largest batch, in bytes, that each topic takes that the processor writes to; null where none is there or the broker does not say.</summary>
+    /// <exception cref="KafkaException">The broker cannot be asked.</exception>
+    public async Task<int?> BatchBytesMaxAsync()
+    {
+        Dictionary<string, int> existing = Existing();
+        List<WantedTopic> written = [.. Wanted(existing).Where(topic => existing.ContainsKey(topic.Name) && topic.Role is not (TopicRole.Ingress or TopicRole.Approvals))];
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> configs = await ConfigsAsync(written).ConfigureAwait(false);
+        int? least = null;
+        foreach (IReadOnlyDictionary<string, string> config in configs.Values)
+        {
+            if (config.TryGetValue("max.message.bytes", out string? text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)) { least = Math.Min(least ?? bytes, bytes); }
+        }
+
+        return least;
+    }
+
     /// <summary>Makes everything so that can be made so.</summary>
     /// <returns>What is still different afterwards; empty where all is as planned.</returns>
     public async Task<IReadOnlyList<TopicChange>> ApplyAsync()

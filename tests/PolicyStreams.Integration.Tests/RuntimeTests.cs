@@ -138,14 +138,8 @@ public sealed class RuntimeTests(KafkaFixture kafka)
     public async Task Run_StateTopicThatIsNotCompacted_IsRefusedWithTheCommandThatMendsIt()
     {
         using OrdersCase orders = await OrdersCase.CreateAsync(await kafka.RequireAsync());
-        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = orders.Bootstrap }).Build();
-        foreach (string topic in (string[])[$"state.{orders.Name}", $"held.{orders.Name}"])
-        {
-            await admin.IncrementalAlterConfigsAsync(new Dictionary<Confluent.Kafka.Admin.ConfigResource, List<Confluent.Kafka.Admin.ConfigEntry>>
-            {
-                [new() { Type = Confluent.Kafka.Admin.ResourceType.Topic, Name = topic }] = [new() { Name = "cleanup.policy", Value = "delete", IncrementalOperation = Confluent.Kafka.Admin.AlterConfigOpType.Set }],
-            });
-        }
+        await orders.ConfigureTopicAsync($"state.{orders.Name}", "cleanup.policy", "delete");
+        await orders.ConfigureTopicAsync($"held.{orders.Name}", "cleanup.policy", "delete");
 
         await using CommandProcess refused = orders.Start("a");
         Assert.Equal(1, await refused.ExitAsync(s_deadline));
@@ -157,6 +151,20 @@ public sealed class RuntimeTests(KafkaFixture kafka)
         await using CommandProcess mended = orders.Start("a");
         orders.Produce(0, 3);
         await orders.DecidedAsync(3, () => mended.Said);
+    }
+
+    [Fact]
+    public async Task Run_ATopicThatTakesSmallBatches_GetsNoneThatItRefuses()
+    {
+        using OrdersCase orders = await OrdersCase.CreateAsync(await kafka.RequireAsync());
+        await orders.ConfigureTopicAsync($"governed.{orders.Name}", "max.message.bytes", "2000");
+        orders.Produce(0, 500);
+        await using CommandProcess processor = orders.Start("a");
+        await orders.DecidedAsync(500, () => processor.Said);
+        await orders.IsWholeAsync(500);
+        Assert.Equal(0, await processor.StopAsync());
+
+        Assert.DoesNotContain("refused", processor.Said, StringComparison.Ordinal);
     }
 
     [Fact]

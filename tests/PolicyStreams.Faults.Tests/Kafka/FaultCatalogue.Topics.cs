@@ -187,14 +187,14 @@ internal static partial class FaultCatalogue
 
     private static async Task OutputTooLargeAsync(FaultRun run)
     {
-        // Every record from the app gets a note that makes it larger than the governed topic takes, whose limit is on batches: forty of the others fit into one.
-        string large = new('x', 20_000);
+        // Every record from the app gets a note that makes it larger than the governed topics take. Their limit is on batches: the processor keeps its batches below it.
+        string large = new('x', 1000);
         static bool Plain(JsonElement line) => line.GetProperty("case").GetString() is "clean" or "eu" or "mobile" or "large";
         await using FaultLab lab = await FaultLab.OpenAsync(edit: text => PaymentsCase.Once(
             text, "  - id: mobile\n", $"  - id: large-note\n    when: value.channel == \"APP\"\n    mask: {{ field: note, constant: \"{large}\" }}\n\n  - id: mobile\n"));
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "12000");
-        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "12000");
-        await lab.FeedAsync(40, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed, "max.message.bytes", "1400");
+        await lab.Cluster.ConfigureTopicAsync(lab.Payments.Governed + ".eu", "max.message.bytes", "1400");
+        await lab.FeedAsync(80, take: line => Plain(line) || line.GetProperty("case").GetString() == "sanctioned");
         lab.Start("a", threads: 2);
         await lab.RunningAsync();
         int wanted = run.Times(20, 4);

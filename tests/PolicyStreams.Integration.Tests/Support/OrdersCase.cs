@@ -109,6 +109,15 @@ internal sealed class OrdersCase : IDisposable
 
     public Task DecidedAsync(int count, Func<string> said) => Eventually.TrueAsync(async () => (await DecisionsAsync()).Count >= count, s_deadline * 2, said);
 
+    public async Task ConfigureTopicAsync(string topic, string name, string value)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).Build();
+        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>>
+        {
+            [new() { Type = ResourceType.Topic, Name = topic }] = [new() { Name = name, Value = value, IncrementalOperation = AlterConfigOpType.Set }],
+        });
+    }
+
     public async Task DeleteTopicAsync(string topic)
     {
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).Build();

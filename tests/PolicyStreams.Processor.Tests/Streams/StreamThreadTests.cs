@@ -496,6 +496,26 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Refused_ARecordBesideABusyPartition_IsFoundBeforeThatRunsDry()
+    {
+        Start(0, 1);
+        for (int i = 0; i < 64; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+        _cluster.Append(Raw, 1, "k", """{"amount":1,"n":7}""");
+        _cluster.Refuses = record => record.Topic == "governed.orders" && record.Partition == 1;
+        for (int turns = 0; turns < 20 && Decided().All(id => id != $"{Raw}-1-0"); turns++)
+        {
+            // More than the steps that are left to a transaction, so that there is hardly one without any of them.
+            for (int i = 0; i < 1000; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+            Turn(1);
+        }
+
+        Assert.Contains($"{Raw}-1-0", Decided());
+        int before = _cluster.Read("governed.orders").Count;
+        Turn(20);
+        Assert.True(_cluster.Read("governed.orders").Count > before);
+    }
+
+    [Fact]
     public void Refused_AReleaseAlone_IsEndedAsDenied()
     {
         Start(0);

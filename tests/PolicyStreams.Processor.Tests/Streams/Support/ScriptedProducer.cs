@@ -23,6 +23,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
         PendingRecords = 0;
         PendingBytes = 0;
         LastError = "";
+        RefusedPartition = -1;
     }
 
     public override void Send(in OutputRecord record, Placement? placed = null)
@@ -42,7 +43,9 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
         cluster.Transactions.Add(new ScriptedTransaction([.. _open.Select(sent => sent.Record)], offsets, group, outcome));
         if (outcome != TransactionOutcome.Committed && !(outcome == TransactionOutcome.Unknown && cluster.CommitsAlthoughUnknown))
         {
-            LastError = $"{_open.Find(sent => cluster.Refuses(sent.Record)).Record?.Topic}: {outcome}";
+            ScriptedRecord? refused = _open.Find(sent => cluster.Refuses(sent.Record)).Record;
+            LastError = $"{refused?.Topic}: {outcome}";
+            RefusedPartition = refused?.Partition ?? -1;
 
             // A report that comes although its transaction is aborted.
             foreach ((ScriptedRecord _, Placement? placed) in _open)
