@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How throughput and cost change with partitions, threads, processes, record size, rules, and the share of held records.
 
-    growth.py [CURVE...] [--records 500000] [--rounds 3] [--warm-up 4] [--any]       CURVE: scale size rules held; default all
+    growth.py [CURVE...] [--records 500000] [--rounds 3] [--warm-up 4] [--any]       CURVE: scale size rules linger commit held; default all
 
 Every point is a drain of a topic loaded beforehand with a fresh group, state, and outputs; points of a curve run in alternation on one broker, after some drains that count for none (--warm-up, default 4). A run counts only where other processes used less than 5 % of
 the machine (--any: all count; to try the program). Records are Avro: an id, a card number and a name that are masked, an amount, a kind, and bytes to fill. Two masks apply to every record, a decision is written
@@ -33,9 +33,11 @@ CURVES = {
         ("1p 1t 1", {"partitions": 1}), ("2p 1t 1", {"partitions": 2}), ("4p 1t 1", {}), ("2p 2t 1", {"partitions": 2, "threads": 2}), ("4p 2t 1", {"threads": 2}), ("4p 1t 2", {"processes": 2})]),
     "size": ("bytes of a record", [("100", {"size": 100}), ("1,000", {"size": 1000}), ("10,000", {"size": 10_000}), ("100,000", {"size": 100_000})]),
     "rules": ("rules of the binding", [("1", {"rules": 1}), ("20", {"rules": 20}), ("200", {"rules": 200}), ("1,000", {"rules": 1000})]),
+    "linger": ("linger.ms", [(str(ms), {"kafka": f"linger.ms={ms}"}) for ms in (1, 5, 20, 100)]),
+    "commit": ("commit interval, ms", [(str(ms), {"options": ["--commit-interval", f"{ms}ms"]}) for ms in (10, 50, 100, 500)]),
     "held": ("held records, %", [("0", {}), ("1", {"held": 1}), ("10", {"held": 10}), ("50", {"held": 50}), ("100", {"held": 100})]),
 }
-SHARED = {"partitions": 4, "threads": 1, "processes": 1, "size": 300, "rules": 20, "held": 0}
+SHARED = {"partitions": 4, "threads": 1, "processes": 1, "size": 300, "rules": 20, "held": 0, "kafka": "", "options": []}
 BYTES_MAX = 1 << 30
 
 
@@ -109,6 +111,7 @@ class Point:
         policies = folder / "policies"
         policies.mkdir(parents=True)
         (policies / "growth.policy.yaml").write_text(policy(what), encoding="utf-8")
+        (folder / "kafka.properties").write_text(what["kafka"], encoding="utf-8")
         services.delete(*(topic for topic in services.topics() if topic.endswith(".growth")))
         services.create("raw.growth", what["partitions"], message_timestamp_type="LogAppendTime", max_message_bytes="2000000")
         lab.run(lab.command(), "topics", "apply", "--bootstrap", services.bootstrap, "--policies", policies)
@@ -119,7 +122,7 @@ class Point:
         programs = [
             lab.Program(
                 [lab.command(), "run", "--bootstrap", services.bootstrap, "--registry", services.registry, "--policies", policies, "--group", f"growth-{number}", "--instance", f"growth-{i}",
-                 "--state-dir", folder / "state", "--threads", what["threads"], "--key", "audit=env:GROWTH_AUDIT_KEY", "--audit-key", "audit"],
+                 "--state-dir", folder / "state", "--threads", what["threads"], "--key", "audit=env:GROWTH_AUDIT_KEY", "--audit-key", "audit", "--kafka-config", folder / "kafka.properties", *what["options"]],
                 folder / f"program-{i}.log", KEYS)
             for i in range(what["processes"])]
         clock = subprocess.run(

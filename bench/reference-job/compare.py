@@ -155,6 +155,7 @@ DRAIN = [
 LATENCY = [
     Ours("policystreams-100ms", "PolicyStreams, 100 ms", "--threads", "1"),
     Ours("policystreams-10ms", "PolicyStreams, 10 ms", "--threads", "1", "--commit-interval", "10ms"),
+    Ours("policystreams-latency", "PolicyStreams, `--profile latency`", "--threads", "1", "--profile", "latency"),
     Peer("streams-100ms", "Kafka Streams, 100 ms", "streams", "--threads", "1"),
     Peer("streams-10ms", "Kafka Streams, 10 ms", "streams", "--threads", "1", "--commit-ms", "10"),
     Peer("plain-100ms", "plain Java loop, 100 ms", "plain", "--threads", "1"),

@@ -87,6 +87,19 @@ public sealed class TaskRestoreTests : IDisposable
         Assert.Contains("group `driver`", _restore.Finish("other", "driver-topic-id", adopt: false, checkOffsets: true, out _), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"partition\":0", "\"partition\":1", "raw.payments-1")]
+    [InlineData("\"topic\":\"raw.payments\"", "\"topic\":\"raw.other\"", "raw.other-0")]
+    public void Finish_HeadOfAnotherPartition_Stops(string of, string another, string named)
+    {
+        DriverRecord head = _driver.Read("state.payments").Last(record => Encoding.UTF8.GetString(record.Key!) == "head");
+        string text = Encoding.UTF8.GetString(head.Value!);
+        Assert.Contains(of, text, StringComparison.Ordinal);
+        Assert.Null(Take(0, "head", text.Replace(of, another, StringComparison.Ordinal)));
+
+        Assert.Contains($"the head is of {named}", Finish(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Finish_TopicMadeAnew_Stops()
     {
