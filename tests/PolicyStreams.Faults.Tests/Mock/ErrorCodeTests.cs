@@ -87,6 +87,25 @@ public sealed class ErrorCodeTests
         Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
     }
 
+    /// <summary>The client library refuses it without taking it: to the library the transaction is whole.</summary>
+    [Theory]
+    [InlineData("Native")]
+    [InlineData("Managed")]
+    public void Commit_ARecordThatTheClientNeverTook_IsNotCommitted(string path)
+    {
+        RecordPath of = Enum.Parse<RecordPath>(path);
+        using var cluster = new MockCluster();
+        cluster.CreateTopic("governed", 1);
+        using IConsumer<byte[]?, byte[]?> consumer = Consumer(cluster);
+        using RecordReader reader = Reader(of, consumer);
+        using OutputProducer producer = Open(of, cluster, messageBytesMax: 1_000);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
+
+        Assert.Equal(TransactionOutcome.Refused, Transaction(producer, reader, new byte[2_000]));
+        Assert.Equal(0, producer.RefusedPartition);
+        Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
+    }
+
     /// <summary>The client library waits for such a coordinator without an end: the stream thread must not.</summary>
     [Theory]
     [InlineData("Native")]
@@ -155,7 +174,7 @@ public sealed class ErrorCodeTests
         return path == RecordPath.Native ? new NativeRecordReader(consumer, 1) : new ManagedRecordReader(consumer);
     }
 
-    private static OutputProducer Open(RecordPath path, MockCluster cluster, int messageTimeoutMs = 9_000)
+    private static OutputProducer Open(RecordPath path, MockCluster cluster, int messageTimeoutMs = 9_000, int messageBytesMax = 1_000_000)
     {
         var config = new ProducerConfig
         {
@@ -166,6 +185,7 @@ public sealed class ErrorCodeTests
             DeliveryReportFields = "status",
             TransactionTimeoutMs = 10_000,
             MessageTimeoutMs = messageTimeoutMs,
+            MessageMaxBytes = messageBytesMax,
             LingerMs = 1,
             RetryBackoffMs = 20,
         };
@@ -174,10 +194,12 @@ public sealed class ErrorCodeTests
         return producer;
     }
 
-    private static TransactionOutcome Transaction(OutputProducer producer, RecordReader reader)
+    private static TransactionOutcome Transaction(OutputProducer producer, RecordReader reader, byte[]? more = null)
     {
         producer.Begin();
         producer.Send(new OutputRecord { Topic = "governed", Partition = 0, HasValue = true, Value = "x"u8, TimestampMs = 1 });
+        if (more is not null) { producer.Send(new OutputRecord { Topic = "governed", Partition = 0, HasValue = true, Value = more, TimestampMs = 1 }); }
+
         return producer.Commit([new TopicPartitionOffset("governed", 0, 1)], reader.CaptureGroup());
     }
 }

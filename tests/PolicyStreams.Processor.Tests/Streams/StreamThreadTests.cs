@@ -744,6 +744,23 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Topic_MadeAnewWithRecordsInTheOpenTransaction_TakesThemBack()
+    {
+        Start(0);
+        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+        Turn(5);
+        _cluster.Recreate(Raw, "id-2");
+        for (int i = 0; i < 6; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+        _clock.Advance(TimeSpan.FromSeconds(6));
+        for (int i = 0; i < 3; i++) { _thread.Step(); }
+        Assert.Contains("abort", _cluster.Calls);
+        Turn(5);
+
+        Assert.Contains("deleted and made anew", _health.Reasons["task raw.orders-0"], StringComparison.Ordinal);
+        Assert.Equal(3, Decided().Count);
+    }
+
+    [Fact]
     public void Topic_Deleted_StopsItsTaskWithAnAlarm_OnlyWhereItIsMissingTwice()
     {
         Start(0);
