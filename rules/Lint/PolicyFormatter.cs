@@ -255,7 +255,8 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         _ => Scalar(node, inFlow),
     };
 
-    private static string Key(YamlNode key) => Scalar(key, inFlow: true);
+    // A key that is not there at all is a colon on its own, which readers place anywhere: it is written as the empty text that it is taken for.
+    private static string Key(YamlNode key) => key.Text.Length == 0 ? "\"\"" : Scalar(key, inFlow: true);
 
     private static string Scalar(YamlNode node, bool inFlow)
     {

@@ -57,6 +57,18 @@ public class PolicyFormatterTests
             # The end.
             """));
 
+    [Theory]
+    [InlineData("#    format: avro\n? ")]
+    [InlineData("# a\n: 1\n")]
+    [InlineData("a: { : 1 } # b\n")]
+    public void Format_AKeyThatIsNotThere_KeepsItsPlace(string text)
+    {
+        string once = PolicyFormatter.Format(new PolicyFile("p", text), [])!;
+
+        Assert.Contains("\"\":", once, StringComparison.Ordinal);
+        Assert.Equal(once, PolicyFormatter.Format(new PolicyFile("p", once), []));
+    }
+
     [Fact]
     public void Format_Twice_IsFormatOnce_AndMeaningStays()
     {
