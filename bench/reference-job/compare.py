@@ -299,7 +299,7 @@ def latency(options):
         register(services, options.format)
         runs = rounds(contestants, options, lambda contestant, number: latency_once(services, contestant, work, number, options))
     rows = [
-        [contestant.title, *(figure(runs[contestant.name], lambda run, name=name: run[name], "{:.0f}") for name in ("p50_ms", "p99_ms", "p999_ms")), sum(run["valid"] for run in runs[contestant.name])]
+        [contestant.title, *(figure(runs[contestant.name], lambda run, name=name: run[name], "{:.0f}") for name in ("p50_ms", "p99_ms", "p99_9_ms")), sum(run["valid"] for run in runs[contestant.name])]
         for contestant in sorted(contestants, key=LATENCY.index)]
     text = lab.table([f"commit interval; {options.rate:,} records/s for {options.seconds} s", "p50 ms", "p99 ms", "p99.9 ms", "rounds"], rows)
     lab.keep("reference-latency", {"machine": lab.machine(), "rate": options.rate, "seconds": options.seconds, "runs": runs}, text)
