@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""How throughput and cost change with partitions, threads, processes, record size, rules, and the share of held records.
+"""How throughput and cost change with partitions, threads, processes, record size, rules, batching, the commit interval, and the share of held records.
 
     growth.py [CURVE...] [--records 500000] [--rounds 3] [--warm-up 4] [--any]       CURVE: scale size rules linger commit held; default all
 
@@ -136,7 +136,7 @@ class Point:
         if clock.returncode != 0:
             sys.exit(f"{self.label} did not drain: {clock.stdout[-500:]}{clock.stderr[-500:]}\n{programs[0].log.read_text(errors='replace')[-3000:]}")
         drained = lab.last_json(clock.stdout)
-        # The clock takes the first process's share from the first commit on; the others start as it does.
+        # The clock leaves out what the first process took before the clock itself had started; the others began when it did.
         cpu = drained["cpu_s"] + sum(one - (lifetime[0] - drained["cpu_s"]) for one in lifetime[1:])
         return {
             "records_per_s": drained["records_per_s"], "cpu_us": 1e6 * cpu / self.records, "broker_cpu_us": 1e6 * (lab.cpu_of(services.broker) - broker) / self.records, "peak_rss_mib": rss,

@@ -36,7 +36,7 @@ internal static class TopicsCommand
             var config = new AdminClientConfig(kafkaConfig is null ? [] : RunOptionsReader.ReadKafkaConfig(kafkaConfig).ToDictionary(pair => pair.Key, pair => pair.Value)) { BootstrapServers = bootstrap };
             using IAdminClient admin = new AdminClientBuilder(config).SetLogHandler((_, _) => { }).Build();
             var topics = new TopicPlan(set.Bindings, admin);
-            IReadOnlyList<TopicChange> changes = await topics.CompareAsync();
+            IReadOnlyList<TopicChange> changes = (await topics.CompareAsync()).Changes;
             foreach (TopicChange change in changes) { Console.WriteLine($"{Mark(change)} {change.Topic}: {change.What}"); }
             if (!apply)
             {

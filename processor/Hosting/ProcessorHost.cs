@@ -182,8 +182,7 @@ public sealed partial class ProcessorHost : BackgroundService
             try
             {
                 using IAdminClient admin = new AdminClientBuilder(new KafkaClients(_options).Admin()).SetLogHandler((_, _) => { }).Build();
-                var plan = new TopicPlan(_bindings, admin);
-                IReadOnlyList<TopicChange> changes = await plan.CompareAsync().ConfigureAwait(false);
+                (IReadOnlyList<TopicChange> changes, int? batchBytesMax) = await new TopicPlan(_bindings, admin).CompareAsync().ConfigureAwait(false);
                 string[] fatal = [.. changes.Where(change => change.Fatal).Select(change => $"topic {change.Topic}: {change.What}")];
                 if (fatal.Length > 0)
                 {
@@ -192,7 +191,7 @@ public sealed partial class ProcessorHost : BackgroundService
                 }
 
                 foreach (TopicChange change in changes) { HostLog.TopicsWarning(_logger, change.Topic, change.What); }
-                if (await plan.BatchBytesMaxAsync().ConfigureAwait(false) is { } bytes) { _options.BatchBytes = Math.Clamp(bytes, 1, _options.BatchBytes); }
+                if (batchBytesMax is { } bytes) { _options.BatchBytes = Math.Clamp(bytes, 1, _options.BatchBytes); }
                 Health.Good("broker");
                 return;
             }

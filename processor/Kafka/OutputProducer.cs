@@ -34,6 +34,29 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public long PendingBytes { get; protected set; }
 
+    /// <summary>Records since <see cref="Begin"/> that were not delivered.</summary>
+    protected int Undelivered { get; private set; }
+
+    /// <summary>Nothing was sent, and nothing went wrong, in the transaction that begins.</summary>
+    protected void Forget()
+    {
+        Undelivered = 0;
+        RefusedPartition = -1;
+        LastError = "";
+        PendingRecords = 0;
+        PendingBytes = 0;
+    }
+
+    /// <summary>Takes down that a record was not delivered.</summary>
+    protected void Failed(Error error, bool ownTime, string topic, int partition)
+    {
+        // Records purged by the abort itself say nothing new.
+        if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
+        Undelivered++;
+        if (RefusedPartition < 0 && IsRefusal(error.Code, ownTime)) { RefusedPartition = partition; }
+        LastError = Describe(error, ownTime, topic);
+    }
+
     protected void Count(in OutputRecord record)
     {
         PendingRecords++;

@@ -21,7 +21,6 @@ internal sealed class TransactionalProducer : OutputProducer
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onOwnDelivery;
     private readonly TimeSpan _queueFullWait = TimeSpan.FromMilliseconds(5);
     private readonly CallThread _calls;
-    private int _failed;
 
     public TransactionalProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
@@ -44,11 +43,7 @@ internal sealed class TransactionalProducer : OutputProducer
 
     public override void Begin()
     {
-        _failed = 0;
-        RefusedPartition = -1;
-        LastError = "";
-        PendingRecords = 0;
-        PendingBytes = 0;
+        Forget();
         _producer.BeginTransaction();
     }
 
@@ -90,8 +85,8 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
-            if (_failed > 0 || LastError.Length > 0) { return Abort(); }
+            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
             if (!_calls.TryRun(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout), Timeout + Grace))
             {
                 LastError = OffsetsNotTaken;
@@ -120,7 +115,7 @@ internal sealed class TransactionalProducer : OutputProducer
         long start = TimeProvider.System.GetTimestamp();
         while (_producer.Flush(FlushSlice) > 0)
         {
-            if (_failed > 0) { return true; }
+            if (Undelivered > 0) { return true; }
             if (TimeProvider.System.GetElapsedTime(start) > Timeout) { return false; }
         }
 
@@ -149,14 +144,5 @@ internal sealed class TransactionalProducer : OutputProducer
     private void OnDelivery(DeliveryReport<byte[]?, byte[]?> report, bool ownTime)
     {
         if (report.Error.IsError) { Failed(report.Error, ownTime, report.Topic, report.Partition.Value); }
-    }
-
-    private void Failed(Error error, bool ownTime, string topic, int partition)
-    {
-        // Records purged by the abort itself say nothing new.
-        if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
-        _failed++;
-        if (RefusedPartition < 0 && IsRefusal(error.Code, ownTime)) { RefusedPartition = partition; }
-        LastError = Describe(error, ownTime, topic);
     }
 }

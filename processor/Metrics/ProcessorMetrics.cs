@@ -145,7 +145,7 @@ public sealed class ProcessorMetrics
         using Process process = Process.GetCurrentProcess();
         Single(text, "process_cpu_seconds_total", "counter", "Processor time of the process, user and system.", process.TotalProcessorTime.TotalSeconds);
         Single(text, "process_resident_memory_bytes", "gauge", "Resident memory of the process, the client library's queues included.", process.WorkingSet64);
-        Single(text, "dotnet_gc_heap_total_allocated_bytes_total", "counter", "Bytes allocated on the managed heap since the start. Hardly grows with records.", GC.GetTotalAllocatedBytes());
+        Single(text, "dotnet_gc_heap_total_allocated_bytes_total", "counter", "Bytes allocated on the managed heap since the start.", GC.GetTotalAllocatedBytes());
         Single(text, "dotnet_gc_pause_time_seconds_total", "counter", "Time in which the garbage collector held all threads.", GC.GetTotalPauseDuration().TotalSeconds);
     }
 

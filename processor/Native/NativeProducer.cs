@@ -40,7 +40,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private nint _client;
     private long _lastPlaced;
     private int _recentNext;
-    private int _failed;
 
     public NativeProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
     {
@@ -75,11 +74,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
     public override void Begin()
     {
-        _failed = 0;
-        RefusedPartition = -1;
-        LastError = "";
-        PendingRecords = 0;
-        PendingBytes = 0;
+        Forget();
         LibRdKafka.Check(LibRdKafka.BeginTransaction(_client));
     }
 
@@ -135,8 +130,8 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            if (_failed == 0 && !Flush()) { LastError = "records were not delivered in time"; }
-            if (_failed > 0 || LastError.Length > 0) { return Abort(); }
+            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
             if (!_calls.TryRun(() => SendOffsets(offsets, (NativeGroup)group), TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
             {
                 LastError = OffsetsNotTaken;
@@ -205,7 +200,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         while (true)
         {
             _ = LibRdKafka.Flush(_client, FlushSliceMs);
-            if (_failed > 0 || LibRdKafka.QueueLength(_client) == 0) { return true; }
+            if (Undelivered > 0 || LibRdKafka.QueueLength(_client) == 0) { return true; }
             if (TimeProvider.System.GetElapsedTime(start).TotalMilliseconds > TimeoutMs) { return false; }
         }
     }
@@ -295,15 +290,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
         {
             LibRdKafka.PartitionsDestroy(list);
         }
-    }
-
-    private void Failed(Error error, bool ownTime, string topic, int partition)
-    {
-        // Records purged by the abort itself say nothing new.
-        if (error.Code is ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight) { return; }
-        _failed++;
-        if (RefusedPartition < 0 && IsRefusal(error.Code, ownTime)) { RefusedPartition = partition; }
-        LastError = Describe(error, ownTime, topic);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

@@ -165,7 +165,11 @@ internal sealed partial class StreamThread
         _metrics.AddEvent("aborts");
         string why = _producer!.LastError;
         int refused = _producer.RefusedPartition;
-        List<(TaskRunner Runner, long End)> within = [.. _tasks.Values.Where(runner => runner.Ingress.Partition.Value == refused && runner.Task.Touched).Select(runner => (runner, runner.Task.NextIngress))];
+        foreach (TaskRunner runner in _tasks.Values)
+        {
+            if (runner.Ingress.Partition.Value == refused && runner.Task.Touched) { runner.SearchedTo = runner.Task.NextIngress; }
+        }
+
         RollBack();
         if (outcome != TransactionOutcome.Refused || _steps == 0)
         {
@@ -177,7 +181,8 @@ internal sealed partial class StreamThread
         if (_steps > 1)
         {
             _stepsMax = Math.Max(1, _steps / 2);
-            Search(refused, within);
+            EndSearch();
+            _searched = refused;
             StreamLog.BatchHalved(_logger, _id, why, _stepsMax);
             return;
         }
@@ -202,14 +207,7 @@ internal sealed partial class StreamThread
         BackOff(step.Runner, $"the broker refuses what {step} needs ({why}): raise that topic's max.message.bytes (`policystreams topics plan` says to what)");
     }
 
-    /// <summary>Takes records of one partition alone, until those that were in the refused transaction are committed or one of them is denied.</summary>
-    private void Search(int partition, List<(TaskRunner Runner, long End)> within)
-    {
-        EndSearch();
-        _searched = partition;
-        foreach ((TaskRunner runner, long end) in within) { runner.SearchedTo = end; }
-    }
-
+    /// <summary>Until those records of the partition that were in the refused transaction are committed, or one of them is denied.</summary>
     private bool StillSearched()
     {
         foreach (TaskRunner runner in _tasks.Values)

@@ -19,6 +19,11 @@ public sealed record WantedTopic(string Name, TopicRole Role, string Binding, in
 /// <param name="Mendable"><c>topics apply</c> can mend it.</param>
 public sealed record TopicChange(string Topic, string What, bool Fatal, bool Mendable);
 
+/// <summary>What is there, held against what is wanted.</summary>
+/// <param name="Changes">Everything that differs, in the order of the policies.</param>
+/// <param name="BatchBytesMax">The largest batch, in bytes, that each topic takes that the processor writes to; null where none is there or the broker does not say.</param>
+public sealed record TopicComparison(IReadOnlyList<TopicChange> Changes, int? BatchBytesMax);
+
 /// <summary>Plans, creates, and checks the topics of policies. Needs a broker and no registry.</summary>
 public sealed class TopicPlan
 {
@@ -67,13 +72,13 @@ public sealed class TopicPlan
         return [.. wanted.Values];
     }
 
-    /// <summary>Everything that differs, in the order of the policies.</summary>
     /// <exception cref="KafkaException">The broker cannot be asked.</exception>
-    public async Task<IReadOnlyList<TopicChange>> CompareAsync()
+    public async Task<TopicComparison> CompareAsync()
     {
         Dictionary<string, int> existing = Existing();
         IReadOnlyList<WantedTopic> wanted = Wanted(existing);
         var changes = new List<TopicChange>();
+        int? batchBytesMax = null;
         List<WantedTopic> there = [.. wanted.Where(topic => existing.ContainsKey(topic.Name))];
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> configs = await ConfigsAsync(there).ConfigureAwait(false);
         foreach (WantedTopic topic in wanted)
@@ -94,6 +99,11 @@ public sealed class TopicPlan
             }
 
             IReadOnlyDictionary<string, string> config = configs[topic.Name];
+            if (topic.Role is not (TopicRole.Ingress or TopicRole.Approvals) && config.TryGetValue("max.message.bytes", out string? text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes))
+            {
+                batchBytesMax = Math.Min(batchBytesMax ?? bytes, bytes);
+            }
+
             foreach ((string key, string value) in topic.Config)
             {
                 if (config.TryGetValue(key, out string? now) && now != value) { changes.Add(new TopicChange(topic.Name, $"{key} is {now} and must be {value}", Fatal: true, Mendable: true)); }
@@ -105,23 +115,7 @@ public sealed class TopicPlan
             }
         }
 
-        return changes;
-    }
-
-    /// <summary>The largest batch, in bytes, that each topic takes that the processor writes to; null where none is there or the broker does not say.</summary>
-    /// <exception cref="KafkaException">The broker cannot be asked.</exception>
-    public async Task<int?> BatchBytesMaxAsync()
-    {
-        Dictionary<string, int> existing = Existing();
-        List<WantedTopic> written = [.. Wanted(existing).Where(topic => existing.ContainsKey(topic.Name) && topic.Role is not (TopicRole.Ingress or TopicRole.Approvals))];
-        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> configs = await ConfigsAsync(written).ConfigureAwait(false);
-        int? least = null;
-        foreach (IReadOnlyDictionary<string, string> config in configs.Values)
-        {
-            if (config.TryGetValue("max.message.bytes", out string? text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)) { least = Math.Min(least ?? bytes, bytes); }
-        }
-
-        return least;
+        return new TopicComparison(changes, batchBytesMax);
     }
 
     /// <summary>Makes everything so that can be made so.</summary>
@@ -180,7 +174,7 @@ public sealed class TopicPlan
         long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            IReadOnlyList<TopicChange> left = await CompareAsync().ConfigureAwait(false);
+            IReadOnlyList<TopicChange> left = (await CompareAsync().ConfigureAwait(false)).Changes;
             if (!left.Any(change => change.Mendable) || TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(5)) { return left; }
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System).ConfigureAwait(false);
         }

@@ -727,13 +727,18 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Equal(4, Decided().Count(id => id!.StartsWith("raw.orders-0-", StringComparison.Ordinal)));
     }
 
-    [Fact]
-    public void Topic_MadeAnewWhileItIsRead_StopsItsTaskBeforeAnythingOfTheNewOneIsCommitted()
+    private void StartAndRecreateTheTopicBehindThreeRecords()
     {
         Start(0);
         for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
         Turn(5);
         _cluster.Recreate(Raw, "id-2");
+    }
+
+    [Fact]
+    public void Topic_MadeAnewWhileItIsRead_StopsItsTaskBeforeAnythingOfTheNewOneIsCommitted()
+    {
+        StartAndRecreateTheTopicBehindThreeRecords();
         _clock.Advance(TimeSpan.FromSeconds(6));
         Turn(5);
 
@@ -746,10 +751,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
     [Fact]
     public void Topic_MadeAnewWithRecordsInTheOpenTransaction_TakesThemBack()
     {
-        Start(0);
-        for (int i = 0; i < 3; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
-        Turn(5);
-        _cluster.Recreate(Raw, "id-2");
+        StartAndRecreateTheTopicBehindThreeRecords();
         for (int i = 0; i < 6; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
         _clock.Advance(TimeSpan.FromSeconds(6));
         for (int i = 0; i < 3; i++) { _thread.Step(); }

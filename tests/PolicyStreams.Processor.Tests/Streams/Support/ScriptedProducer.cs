@@ -20,10 +20,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
     public override void Begin()
     {
         _open.Clear();
-        PendingRecords = 0;
-        PendingBytes = 0;
-        LastError = "";
-        RefusedPartition = -1;
+        Forget();
     }
 
     public override void Send(in OutputRecord record, Placement? placed = null)
