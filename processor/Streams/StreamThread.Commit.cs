@@ -7,8 +7,13 @@ namespace PolicyStreams.Processor.Streams;
 /// <summary>Commit: outputs, decisions, state, and offsets in one transaction.</summary>
 internal sealed partial class StreamThread
 {
+    private const int EndShare = 4;
+    private const int OpenShareMin = 10;
+
     private bool _open;
-    private long _openedAt;
+    private long _dueAt;
+    private long _endBegan;
+    private long _endTook;
     private int _transactionRecords;
 
     // Captured when the transaction begins, never fetched later: metadata of the moment of commit would let a thread that has lost its partition commit.
@@ -42,15 +47,26 @@ internal sealed partial class StreamThread
         _group = _reader!.CaptureGroup();
         _producer!.Begin();
         _open = true;
-        _openedAt = _time.GetTimestamp();
+        _dueAt = DueAt(_time.GetTimestamp());
         _transactionRecords = 0;
         _steps = 0;
     }
 
+    /// <summary>
+    /// When a transaction that opens now is to end: an interval after the last one's end began, so that ends come at the interval and not at it and what each takes; but open for four times what
+    /// the last end took, so that a thread with much to do spends its time on records. Never longer than the interval.
+    /// </summary>
+    private long DueAt(long now)
+    {
+        long interval = (long)(_options.CommitInterval.TotalSeconds * _time.TimestampFrequency);
+        return Math.Max(_endBegan + interval, now + Math.Clamp(EndShare * _endTook, interval / OpenShareMin, interval));
+    }
+
     private TimeSpan Remaining()
     {
-        TimeSpan left = _options.CommitInterval - _time.GetElapsedTime(_openedAt);
-        return left < TimeSpan.Zero ? TimeSpan.Zero : left < PollIdle ? left : PollIdle;
+        long now = _time.GetTimestamp();
+        TimeSpan left = now < _dueAt ? _time.GetElapsedTime(now, _dueAt) : TimeSpan.Zero;
+        return left < PollIdle ? left : PollIdle;
     }
 
     private bool CommitIsDue() =>
@@ -58,14 +74,16 @@ internal sealed partial class StreamThread
         && (_transactionRecords >= _options.CommitRecords
             || _steps >= _stepsMax
             || _producer!.PendingBytes >= (long)_options.CommitMebibytes << 20
-            || _time.GetElapsedTime(_openedAt) >= _options.CommitInterval);
+            || _time.GetTimestamp() >= _dueAt);
 
     private TransactionOutcome CommitTransaction()
     {
         if (!_open) { return TransactionOutcome.Committed; }
         _open = false;
         bool held = HoldFetching();
+        _endBegan = _time.GetTimestamp();
         TransactionOutcome outcome = EndTransaction();
+        _endTook = _time.GetTimestamp() - _endBegan;
         if (!held || _pausedUntil != 0) { return outcome; }
         foreach (TaskRunner runner in _tasks.Values)
         {

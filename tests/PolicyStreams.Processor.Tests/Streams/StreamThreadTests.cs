@@ -705,6 +705,46 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Equal(before + 1, _cluster.Transactions.Count);
     }
 
+    /// <summary>At the interval, whatever a commit takes of it; where commits take long, four times as long is for records between them, and never more than the interval.</summary>
+    [Theory]
+    [InlineData(0, 100)]
+    [InlineData(10, 100)]
+    [InlineData(20, 100)]
+    [InlineData(22, 110)]
+    [InlineData(60, 160)]
+    public void Commit_OfAStreamOfRecords_BeginsEverySoManyMilliseconds(int takesMs, int everyMs)
+    {
+        Start(0);
+        _cluster.CommitTakes = TimeSpan.FromMilliseconds(takesMs);
+        for (int ms = 0; ms < 1000; ms++)
+        {
+            _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+            _thread.Step();
+            _clock.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        // Which millisecond sees that it is due depends on where in one the commit ended.
+        long[] began = [.. _cluster.CommitsBegan.TakeLast(4)];
+        foreach ((long earlier, long later) in began.Zip(began.Skip(1))) { Assert.InRange((later - earlier) / TimeSpan.TicksPerMillisecond, everyMs, everyMs + 1); }
+    }
+
+    [Fact]
+    public void Commit_OfARecordAfterAPause_WaitsForATenthOfTheInterval()
+    {
+        Start(0);
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        int before = _cluster.Transactions.Count;
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _thread.Step();
+        _clock.Advance(TimeSpan.FromMilliseconds(9));
+        _thread.Step();
+        Assert.Equal(before, _cluster.Transactions.Count);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        _thread.Step();
+
+        Assert.Equal(before + 1, _cluster.Transactions.Count);
+    }
+
     [Fact]
     public void Full_OneTask_WaitsAloneAndGoesOnOnceHoldsHaveEnded()
     {

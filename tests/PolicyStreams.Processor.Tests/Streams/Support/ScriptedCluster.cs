@@ -43,6 +43,18 @@ internal sealed class ScriptedCluster(TestClock time) : IStreamClients
     /// <summary>True where a transaction of unknown outcome was committed after all.</summary>
     public bool CommitsAlthoughUnknown { get; set; }
 
+    /// <summary>How long a commit takes.</summary>
+    public TimeSpan CommitTakes { get; set; }
+
+    /// <summary>When each commit began, as the clock's timestamps.</summary>
+    public List<long> CommitsBegan { get; } = [];
+
+    public void BeginCommit()
+    {
+        CommitsBegan.Add(time.GetTimestamp());
+        time.Advance(CommitTakes);
+    }
+
     public Func<ScriptedRecord, bool> Refuses { get; set; } = _ => false;
 
     public Dictionary<TopicPartition, long> Committed { get; } = [];

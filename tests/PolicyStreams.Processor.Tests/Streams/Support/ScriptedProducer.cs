@@ -37,6 +37,7 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
             : _open.Exists(sent => cluster.Refuses(sent.Record)) ? TransactionOutcome.Refused
             : TransactionOutcome.Committed;
         cluster.Calls.Add("commit");
+        cluster.BeginCommit();
         cluster.Transactions.Add(new ScriptedTransaction([.. _open.Select(sent => sent.Record)], offsets, group, outcome));
         if (outcome != TransactionOutcome.Committed && !(outcome == TransactionOutcome.Unknown && cluster.CommitsAlthoughUnknown))
         {
