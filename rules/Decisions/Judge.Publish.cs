@@ -213,7 +213,7 @@ public sealed partial class Judge
                     verdict.KeyNulled = true;
                     break;
                 case MaskMethod.Bucket:
-                    if (input.Key.Length != 8 || SiteMasker.FloorTo(BinaryPrimitives.ReadInt64BigEndian(input.Key), (long)mask.Document.Bucket) is not { } bucket) { return MaskFailed(binding, verdict, mask, "mask-type"); }
+                    if (input.Key.Length != 8 || mask.Document.WholeBucket is not { } width || SiteMasker.FloorTo(BinaryPrimitives.ReadInt64BigEndian(input.Key), width) is not { } bucket) { return MaskFailed(binding, verdict, mask, "mask-type"); }
                     BinaryPrimitives.WriteInt64BigEndian(output.GetSpan(8), bucket);
                     output.Advance(8);
                     break;

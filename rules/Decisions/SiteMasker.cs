@@ -102,16 +102,14 @@ internal sealed class SiteMasker(CompiledMask[] masks, TextMasker texts, MaskEnt
     /// <summary>The start of the bucket that a number lies in: the greatest multiple of the width that is not above it.</summary>
     internal static long? Bucket(CompiledMask mask, in MaskSite site)
     {
-        double width = mask.Document.Bucket;
         switch (site.Kind)
         {
             case ValueKind.Int:
-                if (width != Math.Floor(width) || width > long.MaxValue) { return null; }
-                return FloorTo(site.Bits, (long)width);
+                return mask.Document.WholeBucket is { } whole ? FloorTo(site.Bits, whole) : null;
             case ValueKind.UInt:
-                if (width != Math.Floor(width) || width > long.MaxValue) { return null; }
-                return (long)((ulong)site.Bits - ((ulong)site.Bits % (ulong)width));
+                return mask.Document.WholeBucket is { } steps ? (long)((ulong)site.Bits - ((ulong)site.Bits % (ulong)steps)) : null;
             case ValueKind.Double:
+                double width = mask.Document.Bucket;
                 double start = Math.Floor(BitConverter.Int64BitsToDouble(site.Bits) / width) * width;
                 return double.IsFinite(start) ? BitConverter.DoubleToInt64Bits(start) : null;
             default:

@@ -6,6 +6,8 @@ namespace PolicyStreams.Rules.Masking;
 /// <summary>Whether a mask's output can stand where the masked value stands.</summary>
 internal static class MaskTypes
 {
+    private const string NotWhole = "it is an integer, and the width of its buckets is no whole number below 2^63";
+
     public static void Check(MaskDocument mask, string path, IReadOnlyList<SchemaType> types, ValueKind parent, string what, DiagnosticBag bag, Severity severity = Severity.Error)
     {
         // In a union the mask must fit at least one branch; a value of another branch denies its record.
@@ -30,7 +32,7 @@ internal static class MaskTypes
         {
             (MaskMethod.Redact, _) => null,
             (MaskMethod.Remove, _) => "a key is not removed; `redact` makes it null",
-            (MaskMethod.Bucket, KeyFormat.Long) => null,
+            (MaskMethod.Bucket, KeyFormat.Long) => mask.WholeBucket is null ? NotWhole : null,
             (MaskMethod.Bucket, _) => "the key is no number",
             (_, KeyFormat.String) => null,
             _ => "a mask of texts takes keys of `key_format: string`",
@@ -55,7 +57,7 @@ internal static class MaskTypes
             case MaskMethod.Bucket:
                 if (any || type.Kind is ValueKind.Int or ValueKind.UInt or ValueKind.Double)
                 {
-                    return type.Kind is ValueKind.Int or ValueKind.UInt && mask.Bucket != Math.Floor(mask.Bucket) ? "it is an integer, and the width of its buckets is not" : null;
+                    return type.Kind is ValueKind.Int or ValueKind.UInt && mask.WholeBucket is null ? NotWhole : null;
                 }
 
                 return $"it is {SchemaPaths.Say(type)}, not a number";

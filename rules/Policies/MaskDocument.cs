@@ -49,6 +49,9 @@ public sealed record MaskDocument
     /// <summary>Width of <c>bucket</c>: greater than 0; else 0.</summary>
     public double Bucket { get; init; }
 
+    /// <summary>The width as integers take it: null where it is not whole, or 2^63 and more.</summary>
+    internal long? WholeBucket => Bucket == Math.Floor(Bucket) && Bucket < 9_223_372_036_854_775_808.0 ? (long)Bucket : null;
+
     public DatePart Date { get; init; }
 
     internal YamlNode Node { get; init; } = null!;

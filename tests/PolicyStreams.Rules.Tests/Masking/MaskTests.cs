@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -140,6 +141,62 @@ public class MaskTests
 
     [Fact]
     public void Bucket_OnInteger_StaysAnInteger() => Assert.Equal(30, Masked("field: customer.age, bucket: 10").GetProperty("customer").GetProperty("age").GetInt32());
+
+    [Theory]
+    [InlineData("0.5")]
+    [InlineData("1.5")]
+    [InlineData("2.5")]
+    [InlineData("1e30")]
+    [InlineData("9223372036854775808")]
+    public void Bucket_OfAnIntegerWithoutAWholeWidth_DoesNotLoad(string width)
+    {
+        foreach (string yaml in (string[])[LongKey(width), Bench.Yaml($"- {{ id: m, mask: {{ field: customer.age, bucket: {width} }} }}")])
+        {
+            Assert.Null(Bench.TryOf(yaml, [], out IReadOnlyList<Diagnostic> diagnostics));
+            Assert.Equal(DiagnosticCodes.MaskType, Assert.Single(diagnostics).Code);
+        }
+    }
+
+    [Theory]
+    [InlineData("10", 17, 10L)]
+    [InlineData("10", -5, -10L)]
+    [InlineData("10", 0, 0L)]
+    [InlineData("1e3", 1_999, 1_000L)]
+    [InlineData("10", long.MaxValue, 9_223_372_036_854_775_800)]
+    [InlineData("10", long.MinValue, null)]
+    [InlineData("9223372036854774784", -1, -9_223_372_036_854_774_784)]
+    [InlineData("9223372036854774784", long.MinValue, null)]
+    public void Bucket_OfALongKey_IsTheGreatestMultipleNotAbove(string width, long key, long? expected)
+    {
+        Bench bench = Bench.Of(LongKey(width));
+        bench.Key = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(bench.Key, key);
+        bench.Decide(Bench.Payment);
+        if (expected is { } bucket)
+        {
+            Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+            Assert.Equal(bucket, BinaryPrimitives.ReadInt64BigEndian(bench.Verdict.Output.Slice(bench.Verdict.KeyStart, bench.Verdict.KeyLength)));
+            return;
+        }
+
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal([new DecisionError("m", "mask-type")], bench.Verdict.Errors);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(9)]
+    public void Bucket_OfAKeyThatIsNoLong_DeniesTheRecord(int bytes)
+    {
+        Bench bench = Bench.Of(LongKey("10"));
+        bench.Key = new byte[bytes];
+        bench.Decide(Bench.Payment);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal([new DecisionError("m", "mask-type")], bench.Verdict.Errors);
+    }
+
+    private static string LongKey(string width) => Bench.Yaml($"- {{ id: m, mask: {{ field: key, bucket: {width} }} }}").Replace("key_format: string", "key_format: long", StringComparison.Ordinal);
 
     [Theory]
     [InlineData("hour", 1767366000000)]
