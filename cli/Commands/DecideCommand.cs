@@ -37,12 +37,7 @@ internal static class DecideCommand
             try
             {
                 long timeMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-                if (parsed.GetValue(time) is { } text)
-                {
-                    if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset instant)) { return Terminal.CouldNotRun($"--time: `{text}` is no instant; for example 2026-01-02T03:04:05Z"); }
-                    timeMs = instant.ToUnixTimeMilliseconds();
-                }
-
+                if (parsed.GetValue(time) is { } text && !InstantText.TryParse(text, out timeMs)) { return Terminal.CouldNotRun($"--time: `{text}` is no instant; for example 2026-01-02T03:04:05Z"); }
                 var diagnostics = new List<Diagnostic>();
                 using RegistryClient? registry = inputs.Client(parsed);
                 CompiledBinding? compiled = await CompileAsync(parsed.GetValue(policy)!, parsed.GetValue(binding)!, parsed.GetValue(schema), registry, inputs.Keys(parsed), diagnostics, cancellationToken).ConfigureAwait(false);

@@ -109,7 +109,7 @@ internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnly
             return tags;
         }
 
-        var section = new Section(node, bag, $"the tag of {what}", [.. node.Entries.Select(entry => entry.Key.Text)]);
+        var section = new Section(node, bag, $"the tag of {what}", null);
         foreach (YamlEntry entry in node.Entries)
         {
             if (section.Name(entry.Key, "tag", 64) is { } name && section.Text(entry.Value, name, 256) is { } value) { tags.Add(new(name, value)); }

@@ -10,7 +10,8 @@ internal sealed class Section
     private readonly string _what;
 
     /// <param name="what">As messages name it: <c>binding `payments`</c>.</param>
-    public Section(YamlNode node, DiagnosticBag bag, string what, string[] keys)
+    /// <param name="keys">Null where the names are the author's.</param>
+    public Section(YamlNode node, DiagnosticBag bag, string what, string[]? keys)
     {
         Node = node;
         _bag = bag;
@@ -21,6 +22,7 @@ internal sealed class Section
             return;
         }
 
+        if (keys is null) { return; }
         foreach (YamlEntry entry in node.Entries)
         {
             if (Array.IndexOf(keys, entry.Key.Text) < 0)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Avro;
 
 namespace PolicyStreams.Rules;
 
@@ -52,10 +53,9 @@ internal static class JsonCompare
                     && Scaled(wanted, out BigInteger number, out int scale)
                     && number * BigInteger.Pow(10, Math.Max(type.Scale - scale, 0)) == new BigInteger(unscaled, isBigEndian: true) * BigInteger.Pow(10, Math.Max(scale - type.Scale, 0));
             case ValueKind.Timestamp when want.ValueKind == JsonValueKind.String && got.ValueKind == JsonValueKind.Number && got.TryGetInt64(out long count):
-                return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset instant)
-                    && (Int128)(instant - DateTimeOffset.UnixEpoch).Ticks == Ticks(count, type.NativeName);
+                return AvroText.TryParse(AvroLogicalTypes.OfTime(type.NativeName), text, out long instant) && instant == count;
             case ValueKind.Duration when want.ValueKind == JsonValueKind.String && got.ValueKind == JsonValueKind.Number && got.TryGetInt64(out long units):
-                return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan span) && span.Ticks == Ticks(units, type.NativeName);
+                return AvroText.TryParse(AvroLogicalTypes.OfTime(type.NativeName), text, out long clock) && clock == units;
             case ValueKind.Int or ValueKind.UInt when want.ValueKind == JsonValueKind.Number && got.ValueKind == JsonValueKind.String:
                 // Protobuf's JSON form has 64-bit integers as texts.
                 return got.GetString() == text;
@@ -63,14 +63,6 @@ internal static class JsonCompare
                 return null;
         }
     }
-
-    private static Int128 Ticks(long count, string nativeName) => nativeName switch
-    {
-        "date" => (Int128)count * TimeSpan.TicksPerDay,
-        _ when nativeName.EndsWith("-nanos", StringComparison.Ordinal) => count / 100,
-        _ when nativeName.EndsWith("-micros", StringComparison.Ordinal) => (Int128)count * TimeSpan.TicksPerMicrosecond,
-        _ => (Int128)count * TimeSpan.TicksPerMillisecond,
-    };
 
     private static bool Scaled(decimal value, out BigInteger unscaled, out int scale)
     {

@@ -14,6 +14,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     internal static readonly string[] GivenKeys = ["binding", "principal", "key", "key_version", "headers", "time", "partition", "offset", "version", "value", "bytes"];
     internal static readonly string[] ExpectKeys = ["outcome", "rules", "shadow", "reasons", "errors", "tags", "holds", "masked", "keys", "to", "route", "key", "headers", "value", "absent"];
 
+    // The code of what a JSON Schema refuses is a JSON pointer.
+    private const int ErrorCodeMax = 65_536;
+
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly Judge _judge = new();
@@ -133,6 +136,12 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
             return null;
         }
 
+        if (bytes is { Kind: not YamlKind.Scalar } or { IsNull: true })
+        {
+            bag.Error(bytes, DiagnosticCodes.BadGiven, $"`bytes` of {what} is hexadecimal, not {(bytes.IsNull ? "null" : bytes.KindName)}", "a null value is `value: null`, an empty one `bytes: \"\"`");
+            return null;
+        }
+
         if (bytes is not null)
         {
             try { return Convert.FromHexString(bytes.Text.Replace(" ", "", StringComparison.Ordinal)); }
@@ -213,7 +222,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     {
         var headers = new RecordHeaders();
         if (given.Find("headers") is not { } node) { return headers; }
-        var section = new Section(node, bag, $"`headers` of {what}", [.. node.Entries.Select(entry => entry.Key.Text)]);
+        var section = new Section(node, bag, $"`headers` of {what}", null);
         foreach (YamlEntry entry in node.Entries)
         {
             byte[] header = Encoding.UTF8.GetBytes(entry.Key.Text);
@@ -243,7 +252,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     {
         if (given.Find("time") is not { } node) { return 1_767_225_600_000; }
         if (CoreScalar.TryInt(node, out long milliseconds)) { return milliseconds; }
-        if (node.Kind == YamlKind.Scalar && DateTimeOffset.TryParse(node.Text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset instant)) { return instant.ToUnixTimeMilliseconds(); }
+        if (node.Kind == YamlKind.Scalar && InstantText.TryParse(node.Text, out long instant)) { return instant; }
         bag.Error(node, DiagnosticCodes.BadGiven, $"`time` of {what} is an instant", "for example 2026-01-02T03:04:05Z, or milliseconds since the Unix epoch");
         return 0;
     }
@@ -266,7 +275,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         Errors(expect);
         if (expect.Find("tags") is { } tags) { Tags(tags); }
         if (expect.Find("holds") is { } holds) { Holds(holds); }
-        if (expect.Find("to") is { } to) { Same("to", to.Text, _verdict.To); }
+        if (expect.Find("to") is { } to && expect.Text(to, "to") is { } published) { Same("to", published, _verdict.To); }
         if (expect.Find("route") is { } route && expect.Text(route, "route") is { } topic) { Same("route", topic, _verdict.To); }
         if (!(expect.Has("value") || expect.Has("masked") || expect.Has("keys") || expect.Has("key") || expect.Has("headers") || expect.Has("absent"))) { return; }
 
@@ -334,7 +343,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     {
         if (binding.Key.Writers is null || expected.IsNull || _verdict.KeyNulled || !input.HasKey)
         {
-            Same("key", expected.IsNull ? "null" : expected.Text, KeyText(binding, input));
+            // A key without a schema is a text or a number; one with a schema may be expected, and null come.
+            if (binding.Key.Writers is null && expected.Kind != YamlKind.Scalar) { bag.Error(expected, DiagnosticCodes.WrongShape, $"`key` in `expect` of test `{YamlReader.Shown(name)}` is a plain value, not {expected.KindName}"); }
+            else { Same("key", expected.Kind == YamlKind.Scalar ? expected.IsNull ? "null" : expected.Text : expected.KindName, KeyText(binding, input)); }
             return;
         }
 
@@ -382,6 +393,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
 
     private void HeadersOut(YamlNode expected)
     {
+        if (!AllScalars(expected, "headers", lists: true)) { return; }
         var got = new List<string>();
         for (int i = 0; i < _verdict.Headers.Count; i++)
         {
@@ -395,17 +407,52 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     private void Errors(Section expect)
     {
         if (expect.Find("errors") is not { } node) { return; }
-        List<string> want = [.. node.Items.Select(item => item.Kind == YamlKind.Mapping ? $"{item.Find("rule")?.Text}: {item.Find("code")?.Text}" : item.Text)];
-        bool withRules = node.Items.Any(item => item.Kind == YamlKind.Mapping);
-        List<string> got = [.. _verdict.Errors.Select(error => withRules ? $"{error.Rule}: {error.Code}" : error.Code)];
+        string what = $"`errors` of test `{YamlReader.Shown(name)}`";
+        if (node.Kind != YamlKind.Sequence)
+        {
+            bag.Error(node, DiagnosticCodes.WrongShape, $"{what} is a list, not {node.KindName}", "- CODE, or - { rule: ID, code: CODE }");
+            return;
+        }
+
+        var want = new List<string>();
+        foreach (YamlNode item in node.Items)
+        {
+            if (item.Kind != YamlKind.Mapping)
+            {
+                if (expect.Text(item, "errors", ErrorCodeMax) is { } code) { want.Add(code); }
+                continue;
+            }
+
+            var error = new Section(item, bag, $"an error in {what}", ["rule", "code"]);
+            if (error.Require("rule") is { } rule && error.Require("code") is { } itsCode && error.Text(rule, "rule") is { } by && error.Text(itsCode, "code", ErrorCodeMax) is { } why) { want.Add($"{by}: {why}"); }
+        }
+
+        if (want.Count < node.Items.Count) { return; }
+        IEnumerable<string> got = _verdict.Errors.Select((error, i) => i < node.Items.Count && node.Items[i].Kind != YamlKind.Mapping ? error.Code : $"{error.Rule}: {error.Code}");
         if (!want.SequenceEqual(got)) { _failures.Add($"errors: expected {Show(want)}, got {Show([.. _verdict.Errors.Select(error => $"{error.Rule}: {error.Code}")])}"); }
     }
 
     private void Tags(YamlNode node)
     {
+        if (!AllScalars(node, "tags", lists: false)) { return; }
         List<string> want = [.. node.Entries.Select(entry => $"{entry.Key.Text}: {entry.Value.Text}").Order(StringComparer.Ordinal)];
         List<string> got = [.. _verdict.Tags.Select(tag => $"{tag.Key}: {tag.Value}").Order(StringComparer.Ordinal)];
         if (!want.SequenceEqual(got)) { _failures.Add($"tags: expected {Show(want)}, got {Show(got)}"); }
+    }
+
+    /// <summary>True for a mapping of names to plain values; else says what is none.</summary>
+    /// <param name="lists">A name may have a list of values as well.</param>
+    private bool AllScalars(YamlNode node, string key, bool lists)
+    {
+        int errors = bag.ErrorCount;
+        string what = $"`{key}` of test `{YamlReader.Shown(name)}`";
+        _ = new Section(node, bag, what, null);
+        foreach (YamlNode value in node.Entries.SelectMany(entry => lists && entry.Value.Kind == YamlKind.Sequence ? entry.Value.Items : [entry.Value]))
+        {
+            if (value.Kind != YamlKind.Scalar) { bag.Error(value, DiagnosticCodes.WrongShape, $"a value in {what} is plain, not {value.KindName}"); }
+        }
+
+        return bag.ErrorCount == errors;
     }
 
     /// <summary>Terms of the holds that fired, by rule: those that the test names.</summary>

@@ -14,12 +14,8 @@ internal static class AvroLogicalTypes
             ("decimal", AvroKind.Bytes or AvroKind.Fixed) => Decimal(type, json),
             ("uuid", AvroKind.String) => AvroLogical.Uuid,
             ("uuid", AvroKind.Fixed) when type.Size == 16 => AvroLogical.Uuid,
-            ("date", AvroKind.Int) => AvroLogical.Date,
-            ("time-millis", AvroKind.Int) => AvroLogical.TimeMillis,
-            ("time-micros", AvroKind.Long) => AvroLogical.TimeMicros,
-            ("timestamp-millis" or "local-timestamp-millis", AvroKind.Long) => AvroLogical.TimestampMillis,
-            ("timestamp-micros" or "local-timestamp-micros", AvroKind.Long) => AvroLogical.TimestampMicros,
-            ("timestamp-nanos" or "local-timestamp-nanos", AvroKind.Long) => AvroLogical.TimestampNanos,
+            ("date" or "time-millis", AvroKind.Int) => OfTime(name),
+            (_, AvroKind.Long) when name is not ("date" or "time-millis") => OfTime(name),
             ("duration", AvroKind.Fixed) when type.Size == 12 => AvroLogical.Duration,
             _ => AvroLogical.None,
         };
@@ -27,6 +23,18 @@ internal static class AvroLogicalTypes
         type.Logical = logical;
         type.NativeName = name;
     }
+
+    /// <summary>The logical type of a date, time of day, or instant by its name; none for any other.</summary>
+    public static AvroLogical OfTime(string name) => name switch
+    {
+        "date" => AvroLogical.Date,
+        "time-millis" => AvroLogical.TimeMillis,
+        "time-micros" => AvroLogical.TimeMicros,
+        "timestamp-millis" or "local-timestamp-millis" => AvroLogical.TimestampMillis,
+        "timestamp-micros" or "local-timestamp-micros" => AvroLogical.TimestampMicros,
+        "timestamp-nanos" or "local-timestamp-nanos" => AvroLogical.TimestampNanos,
+        _ => AvroLogical.None,
+    };
 
     private static AvroLogical Decimal(AvroType type, JsonElement json)
     {

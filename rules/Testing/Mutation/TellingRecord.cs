@@ -1,7 +1,9 @@
 using System.Globalization;
 using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Rules.Yaml;
+using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules;
 
@@ -123,9 +125,12 @@ internal static class TellingRecord
                 break;
             case string text:
                 Add(path, Text(text), found);
-                if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset instant) && text.Contains('T', StringComparison.Ordinal))
+                if (CelTime.TryParse(text, out Timestamp instant))
                 {
-                    foreach (int second in (int[])[-1, 1]) { Add(path, Text(instant.AddSeconds(second).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)), found); }
+                    foreach (long second in (long[])[instant.Seconds - 1, instant.Seconds + 1])
+                    {
+                        if (second is >= CelTime.SecondsMin and <= CelTime.SecondsMax) { Add(path, Text(DateTimeOffset.FromUnixTimeSeconds(second).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)), found); }
+                    }
                 }
                 else if (decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)) { Numbers(path, number, found); }
                 break;

@@ -229,11 +229,79 @@ public class PolicyTestRunnerTests
     [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: {} }", "PS0504")]
     [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { outcme: allow } }", "PS0100")]
     [InlineData("tests:\n  - { name: a, given: { value: { x: 010 } }, expect: { outcome: allow } }", "PS0103")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: x } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: { rule: a, code: b } } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: [{ rule: a, cod: x }] } }", "PS0100")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: [{ rule: a }] } }", "PS0101")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: [[a]] } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { errors: [1] } }", "PS0103")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { tags: x } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { tags: [x] } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { tags: { odd: [minus] } } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { headers: x } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { headers: [x] } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { headers: { a: { b: c } } } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { headers: { a: [[b]] } } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { to: [x] } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { key: [x] } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { value: {} }, expect: { key: { a: b } } }", "PS0102")]
+    [InlineData("tests:\n  - { name: a, given: { bytes: [7b] }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { bytes: { a: b } }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { bytes:  }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: \"10:30\" }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 1.5 }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 01/02/2026 }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 2026-01-02 }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 2026-01-02T03:04:05 }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 2026-01-02T03:04:05.67891Z }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: 2026-02-30T03:04:05Z }, expect: { outcome: deny } }", "PS0503")]
+    [InlineData("tests:\n  - { name: a, given: { value: {}, time: [1] }, expect: { outcome: deny } }", "PS0503")]
     public void Run_BadFile_IsADiagnostic(string tests, string code)
     {
         PolicyTestReport report = Run(tests);
         Assert.Contains(report.Diagnostics, diagnostic => diagnostic.Code == code);
         Assert.True(report.HasErrors);
+    }
+
+    [Fact]
+    public void Run_ErrorsByCodeAndByRule_MayStandInOneList()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - name: mixed
+                given: { value: { card: x } }
+                expect: { errors: [no-such-field, { rule: eu, code: no-such-key }, no-such-field] }
+              - name: another rule
+                given: { value: { card: x } }
+                expect: { errors: [no-such-field, { rule: big, code: no-such-key }, no-such-field] }
+            """);
+        Assert.Empty(report.Diagnostics);
+        Assert.Equal([true, false], report.Results.Select(result => result.Passed));
+    }
+
+    [Theory]
+    [InlineData("2026-01-02T03:04:05Z", "true")]
+    [InlineData("2026-01-02T05:04:05.000+02:00", "true")]
+    [InlineData("1767323045000", "true")]
+    [InlineData("2026-01-02T03:04:05.001Z", "false")]
+    public void Run_Time_IsTheInstantThatTheRecordHas(string time, string same)
+    {
+        PolicyTestReport report = Run(
+            $$"""
+            tests:
+              - { name: a, given: { time: {{time}}, value: {} }, expect: { rules: [at-{{same}}] } }
+            """,
+            """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: p }
+            bindings: [{ name: p, format: json }]
+            rules:
+              - { id: at-true, when: 'timestamp == timestamp("2026-01-02T03:04:05Z")', tag: { at: yes } }
+              - { id: at-false, when: 'timestamp != timestamp("2026-01-02T03:04:05Z")', tag: { at: no } }
+            """);
+        Assert.Empty(report.Diagnostics);
+        Assert.True(Assert.Single(report.Results).Passed, string.Join("; ", report.Results[0].Failures));
     }
 
     [Fact]
@@ -252,6 +320,26 @@ public class PolicyTestRunnerTests
         Assert.All(big.Branches, branch => Assert.True(branch is { True: true, False: false }, branch.Text));
         Assert.Equal((1, 1), (card.Items, card.Reached));
         Assert.InRange(report.CoveragePercent, 1, 99);
+    }
+
+    [Theory]
+    [InlineData("\"type\":\"long\",\"logicalType\":\"timestamp-millis\"", "\"2026-01-02T03:04:05Z\"", "\"2026-01-02T05:04:05.000+02:00\"", true)]
+    [InlineData("\"type\":\"long\",\"logicalType\":\"timestamp-nanos\"", "1767323045000000001", "\"2026-01-02T03:04:05Z\"", false)]
+    [InlineData("\"type\":\"long\",\"logicalType\":\"timestamp-nanos\"", "1767323045000000001", "\"2026-01-02T03:04:05.000000001Z\"", true)]
+    [InlineData("\"type\":\"long\",\"logicalType\":\"timestamp-millis\"", "\"2026-01-02T00:00:00Z\"", "\"01/02/2026\"", false)]
+    [InlineData("\"type\":\"long\",\"logicalType\":\"timestamp-millis\"", "\"2026-01-02T00:00:00Z\"", "\"2 January 2026\"", false)]
+    [InlineData("\"type\":\"int\",\"logicalType\":\"date\"", "\"2026-01-02\"", "\"2026-01-02\"", true)]
+    [InlineData("\"type\":\"int\",\"logicalType\":\"date\"", "\"2026-01-02\"", "\"2026-1-2\"", false)]
+    [InlineData("\"type\":\"int\",\"logicalType\":\"time-millis\"", "\"03:04:05\"", "\"03:04:05.000\"", true)]
+    [InlineData("\"type\":\"int\",\"logicalType\":\"time-millis\"", "\"03:04:00\"", "\"3:4\"", false)]
+    public void Avro_ExpectedText_IsReadAsTheGivenOnesAre(string type, string given, string expected, bool same)
+    {
+        string schema = "{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"f\",\"type\":{" + type + "}}]}";
+        var runner = new PolicyTestRunner(path => path == "t.avsc" ? schema : "apiVersion: policystreams/v1\nkind: Policy\nmetadata: { name: p }\nbindings: [{ name: p, format: avro, schema: t.avsc }]\nrules: []\n");
+        runner.Run(new PolicyFile("p.policy.tests.yaml", $"policy: p.policy.yaml\ntests: [{{ name: a, given: {{ value: {{ f: {given} }} }}, expect: {{ value: {{ f: {expected} }} }} }}]"));
+        PolicyTestReport report = runner.Report();
+        Assert.Empty(report.Diagnostics);
+        Assert.Equal(same, Assert.Single(report.Results).Passed);
     }
 
     [Fact]
