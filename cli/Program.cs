@@ -40,3 +40,10 @@ catch (OperationCanceledException)
 {
     return (int)ExitCode.CouldNotRun;
 }
+#pragma warning disable CA1031 // A script is told that the command could not run, whatever happened; the message may hold what was read, and is not shown.
+catch (Exception fault)
+#pragma warning restore CA1031
+{
+    fault = fault.GetBaseException();
+    return Terminal.CouldNotRun($"unexpected {fault.GetType().Name} {fault.StackTrace?.Split('\n')[0].Trim()}");
+}

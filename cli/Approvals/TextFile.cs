@@ -1,4 +1,5 @@
 using System.Globalization;
+using PolicyStreams.Processor.Policies;
 
 namespace PolicyStreams.Cli.Approvals;
 
@@ -10,9 +11,9 @@ internal static class TextFile
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
-            if (file.Length > bytesMax) { throw new ApprovalsFailure(ExitCode.CouldNotRun, string.Create(CultureInfo.InvariantCulture, $"`{option}` {path} is larger than {bytesMax} bytes.")); }
-            using var reader = new StreamReader(file);
+            byte[] bytes = BoundedFile.Read(path, bytesMax);
+            if (bytes.Length > bytesMax) { throw new ApprovalsFailure(ExitCode.CouldNotRun, string.Create(CultureInfo.InvariantCulture, $"`{option}` {path} is larger than {bytesMax} bytes.")); }
+            using var reader = new StreamReader(new MemoryStream(bytes));
             return reader.ReadToEnd();
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)

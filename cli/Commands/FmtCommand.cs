@@ -40,6 +40,7 @@ internal static class FmtCommand
             else if (stdout) { Console.Out.Write(text); }
             else if (text != file.Text)
             {
+                if (!check && !IsFile(file.Path)) { return Terminal.CouldNotRun($"`{file.Path}` is a pipe, not a file: --stdout writes its canonical form to standard output."); }
                 Console.WriteLine(file.Path);
                 found |= check;
 
@@ -52,5 +53,12 @@ internal static class FmtCommand
         }
 
         return (int)(found ? ExitCode.Found : ExitCode.Ok);
+    }
+
+    /// <summary>False for a pipe. Opened for both ways: one way would wait for whoever is at the other end.</summary>
+    private static bool IsFile(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        return stream.CanSeek;
     }
 }

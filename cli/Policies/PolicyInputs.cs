@@ -10,8 +10,8 @@ namespace PolicyStreams.Cli.Policies;
 /// <summary>What the commands that work on policies offline have in common: schemas from files or a registry, keys by reference.</summary>
 internal sealed class PolicyInputs
 {
-    // Beyond the loader's own bound a file is no policy: it says so from the part that was read.
-    private const int FileBytesMax = 8 * 1024 * 1024;
+    // The largest bound of all that is read here, a JSON Schema's. What is larger is not read to its end, and refused by whoever takes the text, since it is beyond the bound of each.
+    private const int FileBytesMax = 10 * 1024 * 1024;
 
     public Option<string> Registry { get; } = new("--registry") { Description = "Ask this schema registry for subjects, in place of files beside the policy", HelpName = "URL" };
 
@@ -34,14 +34,11 @@ internal sealed class PolicyInputs
         foreach (Option option in (Option[])[Registry, RegistryUser, RegistryPassword, RegistryToken, RegistryCa, RegistryCertificate, RegistryCertificateKey]) { command.Options.Add(option); }
     }
 
-    /// <summary>Reads a text file whole, within bounds; bytes that are not UTF-8 become U+FFFD, which the loader refuses.</summary>
+    /// <summary>Reads a text file, or a pipe, within bounds; bytes that are not UTF-8 become U+FFFD, which the loader refuses.</summary>
     public static PolicyFile Read(string path)
     {
         if (Directory.Exists(path)) { throw new IOException($"`{path}` is a folder: name a file in it."); }
-        using FileStream stream = File.OpenRead(path);
-        byte[] bytes = new byte[(int)Math.Min(stream.Length, FileBytesMax)];
-        int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return new PolicyFile(path, Encoding.UTF8.GetString(bytes, 0, read));
+        return new PolicyFile(path, Encoding.UTF8.GetString(BoundedFile.Read(path, FileBytesMax)));
     }
 
     /// <summary>A file's text by a path relative to a folder; null where there is none.</summary>

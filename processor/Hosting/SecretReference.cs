@@ -1,3 +1,5 @@
+using PolicyStreams.Processor.Policies;
+
 namespace PolicyStreams.Processor.Hosting;
 
 /// <summary>Secrets come by reference: <c>file:PATH</c> or <c>env:VARIABLE</c>, never on a command line or in a policy.</summary>
@@ -23,12 +25,11 @@ public static class SecretReference
         if (reference.StartsWith("file:", StringComparison.Ordinal))
         {
             string path = reference["file:".Length..];
-            var file = new FileInfo(path);
-            if (!file.Exists) { throw new IOException($"{what}: file `{path}` is not there."); }
-            if (file.Length > BytesMax) { throw new IOException($"{what}: file `{path}` is larger than {BytesMax} bytes."); }
+            if (!File.Exists(path)) { throw new IOException($"{what}: file `{path}` is not there."); }
             try
             {
-                return File.ReadAllBytes(path);
+                byte[] secret = BoundedFile.Read(path, BytesMax);
+                return secret.Length <= BytesMax ? secret : throw new IOException($"{what}: file `{path}` is larger than {BytesMax} bytes.");
             }
             catch (UnauthorizedAccessException)
             {

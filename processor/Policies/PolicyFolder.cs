@@ -7,9 +7,6 @@ namespace PolicyStreams.Processor.Policies;
 /// <summary>Policy files on disk: a folder of <c>*.policy.yaml</c> (or <c>.yml</c>), or one file.</summary>
 public static class PolicyFolder
 {
-    // Beyond this a file is no policy; the loader says so from the part that was read.
-    private const int FileBytesMax = 8 * 1024 * 1024;
-
     /// <summary>Reads all policy files under a path, in the order of their names. Tests beside them (<c>*.tests.yaml</c>) are left out.</summary>
     /// <exception cref="IOException">The path is not there, cannot be read, or holds no policy file; the message says which and how to mend it.</exception>
     public static IReadOnlyList<PolicyFile> Read(string path)
@@ -35,11 +32,6 @@ public static class PolicyFolder
     private static bool IsPolicy(string path) =>
         (path.EndsWith(".policy.yaml", StringComparison.Ordinal) || path.EndsWith(".policy.yml", StringComparison.Ordinal)) && !Path.GetFileName(path).StartsWith('.');
 
-    private static PolicyFile ReadFile(string path)
-    {
-        using FileStream stream = File.OpenRead(path);
-        byte[] bytes = new byte[(int)Math.Min(stream.Length, FileBytesMax)];
-        int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return new PolicyFile(path, Encoding.UTF8.GetString(bytes, 0, read));
-    }
+    // A text that is larger than a policy may be is not read to its end, and the loader refuses it by what was read.
+    private static PolicyFile ReadFile(string path) => new(path, Encoding.UTF8.GetString(BoundedFile.Read(path, PolicyFile.BytesMax)));
 }

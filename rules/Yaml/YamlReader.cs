@@ -1,3 +1,4 @@
+using System.Text;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -9,7 +10,6 @@ namespace PolicyStreams.Rules.Yaml;
 /// </summary>
 internal static class YamlReader
 {
-    public const int CharactersMax = 4 * 1024 * 1024;
     public const int DepthMax = 64;
 
     /// <summary>Null where an error was added. Never throws on any text.</summary>
@@ -44,9 +44,9 @@ internal static class YamlReader
 
     private static bool Scan(string text, DiagnosticBag bag)
     {
-        if (text.Length > CharactersMax)
+        if (text.Length > PolicyFile.BytesMax || Encoding.UTF8.GetByteCount(text) > PolicyFile.BytesMax)
         {
-            bag.Add(0, 0, DiagnosticCodes.FileTooLarge, Severity.Error, $"the file has {text.Length} characters; a policy file has at most {CharactersMax}");
+            bag.Add(0, 0, DiagnosticCodes.FileTooLarge, Severity.Error, $"the file is larger than {PolicyFile.BytesMax} bytes");
             return false;
         }
 
