@@ -9,6 +9,7 @@ public sealed class Condition
     private readonly Node _interpreted;
     private readonly BoolNode _compiled;
     private readonly int _locals;
+    private ConditionBranch[]? _branches;
 
     /// <summary>Paths of the value that the condition reads, as <see cref="PolicyStreams.Schemas.FieldPath"/> spells them, list and map steps as <c>[*]</c>; sorted.</summary>
     public IReadOnlyList<string> FieldsRead { get; init; } = [];
@@ -31,8 +32,13 @@ public sealed class Condition
     /// <summary>The expression spelled canonically: see <see cref="CelPrinter"/>.</summary>
     public string Canonical { get; init; } = "";
 
-    /// <summary>The boolean sub-expressions that decide which way an evaluation goes, the whole condition first.</summary>
-    public IReadOnlyList<ConditionBranch> Branches { get; init; } = [];
+    /// <summary>The boolean sub-expressions that decide which way an evaluation goes, the whole condition first. Spelled when they are asked for.</summary>
+    public IReadOnlyList<ConditionBranch> Branches => _branches ??= [.. BranchSyntax.Select(Spelled)];
+
+    internal IReadOnlyList<Syntax.Expr> BranchSyntax { get; init; } = [];
+
+    /// <summary>What positions of the syntax are in.</summary>
+    internal Syntax.CelSource Source { get; init; } = null!;
 
     internal Condition(Node interpreted, BoolNode compiled, int locals)
     {
@@ -59,6 +65,12 @@ public sealed class Condition
 
     /// <summary>Evaluates by the interpreter and marks in <paramref name="coverage"/> which way each branch went. For policy tests, not for the record path.</summary>
     public Truth Evaluate(ref ConditionInput input, BranchCoverage coverage, out EvalError error) => Interpret(ref input, coverage, out error);
+
+    private ConditionBranch Spelled(Syntax.Expr branch)
+    {
+        (int line, int column) = Source.Locate(branch.Position);
+        return new ConditionBranch(line, column, CelPrinter.Print(branch));
+    }
 
     internal Truth Interpret(ref ConditionInput input, BranchCoverage? coverage, out EvalError error)
     {
@@ -89,7 +101,7 @@ public sealed class BranchCoverage
     private readonly byte[] _seen;
 
     /// <param name="condition">The condition whose <see cref="Condition.Branches"/> are counted, in that order.</param>
-    public BranchCoverage(Condition condition) => _seen = new byte[condition.Branches.Count];
+    public BranchCoverage(Condition condition) => _seen = new byte[condition.BranchSyntax.Count];
 
     /// <summary>True where the branch came to <paramref name="truth"/> at least once.</summary>
     public bool Seen(int branch, Truth truth) => (_seen[branch] & (1 << (int)truth)) != 0;

@@ -53,6 +53,9 @@ public sealed class ConditionCompiler
     /// <summary>True where values are Avro: their types then say how short they can be.</summary>
     public bool Avro { get; init; }
 
+    /// <summary>The patterns of all conditions that belong together.</summary>
+    internal PatternTable Patterns { get; init; } = new();
+
     public SchemaType ValueType { get; }
 
     public SchemaType KeyType { get; }
@@ -86,12 +89,12 @@ public sealed class ConditionCompiler
 
         var notes = new List<CelDiagnostic>();
         int before = found.Count;
-        new ConditionLint(_environment, source, found, notes).Run(expr);
+        new ConditionLint(_environment, source, Patterns, found, notes).Run(expr);
         if (found.Count > before) { return null; }
         var paths = new CapturePaths(ValueType, Root);
         var planner = new Planner(_environment, paths, _record);
         Node node = planner.PlanWhole(expr);
-        var compiler = new TypedCompiler(paths, part => new Planner(_environment, paths, _record).Plan(part), locals);
+        var compiler = new TypedCompiler(paths, part => new Planner(_environment, paths, _record).Plan(part), locals, Patterns);
         BoolNode compiled = compiler.Bool(expr);
         return new Condition(node, compiled, locals)
         {
@@ -101,7 +104,8 @@ public sealed class ConditionCompiler
             KeyPathsRead = KeyReads.Of(expr),
             Notes = notes,
             Cost = new ConditionCost(RecordBytesMax, HeadersMax, Avro).Of(expr, compiler.Interpreted > 0),
-            Branches = [.. planner.Branches.Select(branch => new ConditionBranch(source.Locate(branch.Position).Line, source.Locate(branch.Position).Column, CelPrinter.Print(branch)))],
+            BranchSyntax = planner.Branches,
+            Source = source,
             Canonical = CelPrinter.Print(expr),
             Syntax = expr,
         };

@@ -15,6 +15,9 @@ internal sealed class DiagnosticBag(string file)
 
     public int ErrorCount { get; private set; }
 
+    /// <summary>True where what is added from here on is counted and not listed: help for it is not worth looking for.</summary>
+    public bool IsFull => _all.Count >= ErrorsMax;
+
     public void Error(YamlNode at, string code, string message, string? help = null) => Add(at.Line, at.Column, code, Severity.Error, message, help);
 
     public void Warning(YamlNode at, string code, string message, string? help = null) => Add(at.Line, at.Column, code, Severity.Warning, message, help);

@@ -121,7 +121,7 @@ public static class DiagnosticCodes
         new(TopicClash, "one topic in two roles that exclude each other"),
         new(UnknownRoute, "a route to a topic that the binding's `topics.routes` does not list"),
         new(BadPath, "a path that does not parse, or that starts nowhere"),
-        new(TooMany, "more bindings, rules, or items than a policy may have"),
+        new(TooMany, "more bindings, rules, test cases, or items than there may be"),
         new(UnknownKind, "a document of another `apiVersion` or `kind`"),
         new(HoldTermsMissing, "a hold whose terms nothing gives"),
         new(NotRunYet, "the policy uses something that this version's processor does not run: `identity: jws` or `oidc`; or `scope: key` without a hold key. Lint warns of the former, tests take it; `run` refuses it, so that nothing is left out silently"),

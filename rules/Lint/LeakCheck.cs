@@ -18,9 +18,10 @@ internal sealed class LeakCheck
     private readonly CompiledBinding _binding;
     private readonly ConventionsDocument _conventions;
     private readonly DiagnosticBag _bag;
+    private readonly ProofBudget _budget = new();
     private readonly Prover _prover;
     private readonly Dictionary<string, SensitiveTag> _sensitive;
-    private readonly List<(string Topic, List<CompiledRule> Before, CompiledRule? By)> _ways = [];
+    private readonly List<(string Topic, ArraySegment<CompiledRule> Before, CompiledRule? By)> _ways = [];
     private readonly Dictionary<string, Leak> _leaks = new(StringComparer.Ordinal);
     private readonly List<CompiledRule> _denies;
     private int _paths;
@@ -32,17 +33,12 @@ internal sealed class LeakCheck
         _bag = bag;
 
         // A version with more symbols may come while the policy runs, and nobody lints then.
-        _prover = new Prover(ProofFacts.Of(binding, withPrincipal: true, laterToo: true));
+        _prover = new Prover(ProofFacts.Of(binding, withPrincipal: true, laterToo: true), _budget);
         _sensitive = conventions.Sensitive.ToDictionary(one => one.Tag, StringComparer.Ordinal);
         _denies = [.. binding.Rules.Where(rule => rule.Document is { Effect: Effect.Deny, Shadow: false })];
-        var before = new List<CompiledRule>();
-        foreach (CompiledRule rule in binding.Rules.Where(rule => rule.Document is { Effect: Effect.Route, Shadow: false }))
-        {
-            _ways.Add((rule.Document.RouteTo!, [.. before], rule));
-            before.Add(rule);
-        }
-
-        _ways.Add((binding.Document.Topics.Governed, before, null));
+        CompiledRule[] routes = [.. binding.Rules.Where(rule => rule.Document is { Effect: Effect.Route, Shadow: false })];
+        for (int i = 0; i < routes.Length; i++) { _ways.Add((routes[i].Document.RouteTo!, new ArraySegment<CompiledRule>(routes, 0, i), routes[i])); }
+        _ways.Add((binding.Document.Topics.Governed, routes, null));
     }
 
     public static void Check(CompiledBinding binding, ConventionsDocument conventions, DiagnosticBag bag)
@@ -192,7 +188,7 @@ internal sealed class LeakCheck
     {
         outer = [.. outer.Where(cover => !cover.Rule.Document.Shadow)];
         List<Cover> enforced = [.. own.Where(cover => !cover.Rule.Document.Shadow)];
-        foreach ((string topic, List<CompiledRule> before, CompiledRule? by) in _ways)
+        foreach ((string topic, ArraySegment<CompiledRule> before, CompiledRule? by) in _ways)
         {
             if (sensitive.All(tag => tag.Length > 0 && _sensitive[tag].UnmaskedOn.Contains(topic))) { continue; }
             bool ofNull = false;
@@ -217,9 +213,10 @@ internal sealed class LeakCheck
     }
 
     /// <summary>True unless it is proven that no record takes this way with the value as it came.</summary>
-    private bool IsOpen(List<Cover> outer, List<Cover> own, List<CompiledRule> before, CompiledRule? by, bool noValue)
+    private bool IsOpen(List<Cover> outer, List<Cover> own, ArraySegment<CompiledRule> before, CompiledRule? by, bool noValue)
     {
         if (outer.Exists(cover => cover.Rule.When is null) || own is [{ Rule.When: null, Partial: false }, ..]) { return false; }
+        if (!_budget.Spend(1 + _denies.Count + before.Count + outer.Count + own.Count)) { return true; }
         var claims = new List<(Expr, Claim)>();
         bool failsClosed = _binding.PolicyDocument.OnError is null;
 

@@ -109,9 +109,10 @@ public static class PolicyLinter
         bool whole = !policy.HasErrors;
         if (whole && policy.Rules.Count == 0) { bag.Warning(policy.NameNode, DiagnosticCodes.NoRules, $"policy `{policy.Name}` has no rules: every readable record is allowed"); }
         var tags = new Dictionary<string, RuleDocument>(StringComparer.Ordinal);
-        for (int i = 0; i < policy.Rules.Count; i++)
+        var masks = new Dictionary<string, List<MaskedBindings>>(StringComparer.Ordinal);
+        ILookup<string, RuleDocument> routing = policy.Rules.Where(rule => rule.RouteTo is not null).ToLookup(rule => rule.RouteTo!, StringComparer.Ordinal);
+        foreach (RuleDocument rule in policy.Rules)
         {
-            RuleDocument rule = policy.Rules[i];
             if (rule.Incomplete) { continue; }
             if (whole && !policy.Bindings.Any(binding => rule.AppliesTo(binding.Name))) { bag.Warning(rule.Node, DiagnosticCodes.RuleWithoutBinding, $"rule `{rule.Id}` applies to no binding"); }
             if (rule is { Effect: Effect.Deny, When: null, Shadow: false }) { bag.Warning(rule.EffectNode, DiagnosticCodes.AlwaysDenies, $"rule `{rule.Id}` denies every record", "give it a condition: when: …"); }
@@ -121,7 +122,14 @@ public static class PolicyLinter
                 if (!tags.TryAdd(tag.Key, rule)) { bag.Warning(rule.EffectNode, DiagnosticCodes.TagTwice, $"rule `{rule.Id}` sets tag `{tag.Key}`, which rule `{tags[tag.Key].Id}` sets too", "where both fire, the first one's value holds"); }
             }
 
-            if (rule.Mask is not null && !rule.Shadow) { CheckMasks(policy, i, rule, proofs, bag); }
+            if (rule is { Mask: { } mask, Shadow: false })
+            {
+                string selected = mask.Tag is { } name ? "tag " + name : $"{mask.Path!.Root} {mask.Path}";
+                if (!masks.TryGetValue(selected, out List<MaskedBindings>? earlier)) { masks[selected] = earlier = []; }
+                var own = new MaskedBindings(rule, (rule.Bindings ?? policy.Bindings.Select(binding => binding.Name)).ToHashSet(StringComparer.Ordinal));
+                CheckMasks(earlier, own, proofs, bag);
+                earlier.Add(own);
+            }
         }
 
         if (policy.OnError is { OnExpiry: OnExpiry.Allow }) { Expiry(policy.PlaceOf("on_error", "hold", "on_expiry"), "`on_error`"); }
@@ -131,7 +139,7 @@ public static class PolicyLinter
             if (binding.TombstoneTerms is { OnExpiry: OnExpiry.Allow }) { Expiry(binding.PlaceOf("tombstones", "hold", "on_expiry"), $"`tombstones` of binding `{binding.Name}`"); }
             foreach (string route in whole ? binding.Topics.Routes : [])
             {
-                if (!policy.Rules.Any(rule => rule.RouteTo == route && rule.AppliesTo(binding.Name))) { bag.Warning(RouteNode(binding, route), DiagnosticCodes.RouteNeverUsed, $"no rule of binding `{binding.Name}` routes to `{route}`"); }
+                if (!routing[route].Any(rule => rule.AppliesTo(binding.Name))) { bag.Warning(RouteNode(binding, route), DiagnosticCodes.RouteNeverUsed, $"no rule of binding `{binding.Name}` routes to `{route}`"); }
             }
         }
 
@@ -145,24 +153,23 @@ public static class PolicyLinter
     private static Yaml.YamlNode RouteNode(BindingDocument binding, string route) =>
         binding.Whole.Find("topics")?.Find("routes")?.Items.FirstOrDefault(item => item.Text == route) ?? binding.Node;
 
-    private static void CheckMasks(PolicyDocument policy, int index, RuleDocument rule, RuleProofs? proofs, DiagnosticBag bag)
+    /// <summary>A rule that masks, and the bindings that it applies to.</summary>
+    private readonly record struct MaskedBindings(RuleDocument Rule, HashSet<string> Bindings);
+
+    /// <param name="before">The rules in front of it that mask the same: by an explicit path, or by a tag. A tag's mask under an explicit one is a safety net.</param>
+    private static void CheckMasks(List<MaskedBindings> before, MaskedBindings own, RuleProofs? proofs, DiagnosticBag bag)
     {
-        for (int j = 0; j < index; j++)
+        RuleDocument rule = own.Rule;
+        foreach ((RuleDocument earlier, HashSet<string> bindings) in before)
         {
-            RuleDocument earlier = policy.Rules[j];
-            if (earlier.Shadow || earlier.Mask is not { } mask || !SameSelector(mask, rule.Mask!)) { continue; }
-            if (!policy.Bindings.Any(binding => rule.AppliesTo(binding.Name) && earlier.AppliesTo(binding.Name))) { continue; }
+            if (!bindings.Overlaps(own.Bindings)) { continue; }
+            MaskDocument mask = earlier.Mask!;
             string what = mask.Tag is { } tag ? $"fields of tag `{tag}`" : $"`{mask.Path}`";
-            bool everywhere = policy.Bindings.All(binding => !rule.AppliesTo(binding.Name) || earlier.AppliesTo(binding.Name));
-            if (earlier.When is null && everywhere) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks {what} before it, always"); }
+            if (earlier.When is null && own.Bindings.IsSubsetOf(bindings)) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks {what} before it, always"); }
             else if (proofs?.Implies(rule, earlier) == true) { bag.Warning(rule.EffectNode, DiagnosticCodes.NeverMasks, $"the mask of rule `{rule.Id}` never applies: rule `{earlier.Id}` masks {what} before it wherever it fires"); }
             else if (mask.Path is null || proofs?.Exclude(earlier, rule) == true) { continue; }
             else { bag.Warning(rule.EffectNode, DiagnosticCodes.TwoMasksOneField, $"rules `{earlier.Id}` and `{rule.Id}` both mask `{mask.Path}`", "where both apply, the first one holds"); }
             return;
         }
     }
-
-    /// <summary>Two explicit paths, or two tags: a tag's mask under an explicit one is a safety net.</summary>
-    private static bool SameSelector(MaskDocument one, MaskDocument other) =>
-        one.Path is { } path ? other.Path is { } own && path.Equals(own) && path.Root == own.Root : one.Tag is { } tag && tag == other.Tag;
 }

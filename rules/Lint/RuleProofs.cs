@@ -11,17 +11,19 @@ internal sealed class RuleProofs
     // Beyond it pairs of rules are left alone: a proof costs some microseconds, and 10,000 rules have 50 million pairs.
     private const int PairsMax = 50_000;
 
-    // Looking whether two conditions read a field in common costs a hundredth of a proof.
+    // Looking whether two conditions read a field in common costs a hundredth of a proof, where they read a dozen fields each.
     private const int LooksMax = 5_000_000;
+    private const int FieldsALook = 100;
 
+    private readonly ProofBudget _budget = new();
     private readonly List<(CompiledBinding Binding, Prover Any, Prover Own)> _bindings;
     private readonly Dictionary<(string Rule, string Binding), CompiledRule> _compiled = [];
     private int _pairs;
-    private int _looks;
+    private long _looks;
 
     public RuleProofs(CompiledPolicy policy)
     {
-        _bindings = [.. policy.Bindings.Values.Select(binding => (binding, new Prover(ProofFacts.Of(binding, withPrincipal: false)), new Prover(ProofFacts.Of(binding, withPrincipal: true))))];
+        _bindings = [.. policy.Bindings.Values.Select(binding => (binding, new Prover(ProofFacts.Of(binding, withPrincipal: false), _budget), new Prover(ProofFacts.Of(binding, withPrincipal: true), _budget)))];
         foreach (CompiledBinding binding in policy.Bindings.Values)
         {
             foreach (CompiledRule rule in binding.Rules) { _compiled[(rule.Document.Id, binding.Document.Name)] = rule; }
@@ -69,8 +71,9 @@ internal sealed class RuleProofs
 
     /// <summary>True where no record makes both fire.</summary>
     public bool Exclude(RuleDocument first, RuleDocument second) => _bindings.TrueForAll(entry =>
-        !_compiled.TryGetValue((first.Id, entry.Binding.Document.Name), out CompiledRule? one) || !_compiled.TryGetValue((second.Id, entry.Binding.Document.Name), out CompiledRule? other)
-        || !entry.Own.CanHold([.. Claims(one, Claim.True), .. Claims(other, Claim.True)]));
+        _budget.Spend(1)
+        && (!_compiled.TryGetValue((first.Id, entry.Binding.Document.Name), out CompiledRule? one) || !_compiled.TryGetValue((second.Id, entry.Binding.Document.Name), out CompiledRule? other)
+            || !entry.Own.CanHold([.. Claims(one, Claim.True), .. Claims(other, Claim.True)])));
 
     /// <summary>What the stronger rule does to everything that the rule fires for; null where nothing was proven.</summary>
     private string? Shadowed(RuleDocument rule, RuleDocument other, bool later)
@@ -95,12 +98,15 @@ internal sealed class RuleProofs
     /// <summary>False where the conditions read different fields of the value: then one says nothing of the other.</summary>
     private bool MayTouch(RuleDocument rule, RuleDocument other)
     {
-        if (_pairs >= PairsMax || _looks++ >= LooksMax) { return false; }
+        if (_pairs >= PairsMax) { return false; }
         foreach ((CompiledBinding binding, _, _) in _bindings)
         {
+            if (_looks++ >= LooksMax) { return false; }
             if (!_compiled.TryGetValue((rule.Id, binding.Document.Name), out CompiledRule? one)) { continue; }
             if (!_compiled.TryGetValue((other.Id, binding.Document.Name), out CompiledRule? two)) { return false; }
-            if (one.ReadsValue && two.ReadsValue && !two.When!.FieldsRead.Any(one.When!.FieldsRead.Contains)) { return false; }
+            if (!one.ReadsValue || !two.ReadsValue) { continue; }
+            _looks += (long)one.When!.FieldsRead.Count * two.When!.FieldsRead.Count / FieldsALook;
+            if (!two.When.FieldsRead.Any(one.When.FieldsRead.Contains)) { return false; }
         }
 
         _pairs++;
@@ -112,6 +118,7 @@ internal sealed class RuleProofs
         bool any = false;
         foreach ((CompiledBinding binding, _, Prover prover) in _bindings)
         {
+            if (!_budget.Spend(1)) { return false; }
             if (!_compiled.TryGetValue((first.Id, binding.Document.Name), out CompiledRule? one)) { continue; }
             if (!_compiled.TryGetValue((second.Id, binding.Document.Name), out CompiledRule? other)) { return false; }
 

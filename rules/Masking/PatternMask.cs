@@ -1,4 +1,5 @@
 using System.Globalization;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Schemas.Capture;
 
@@ -30,7 +31,7 @@ internal sealed class PatternMask
     }
 
     /// <summary>Null with what is wrong.</summary>
-    public static PatternMask? Create(string expression, string replacement, out string fault)
+    public static PatternMask? Create(string expression, string replacement, PatternTable patterns, out string fault)
     {
         fault = "";
         try
@@ -56,7 +57,7 @@ internal sealed class PatternMask
                 return null;
             }
 
-            if (Re2.TryParse(expression, out Re2? matches, out string? mistake)) { return new PatternMask(matches, root, replacement, used); }
+            if (patterns.TryGet(expression, out Re2? matches, out string? mistake)) { return new PatternMask(matches, root, replacement, used); }
             fault = mistake;
         }
         catch (Re2Exception refused)

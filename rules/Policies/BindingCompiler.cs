@@ -1,4 +1,5 @@
 using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Rules.Yaml;
 using PolicyStreams.Schemas;
@@ -14,7 +15,7 @@ namespace PolicyStreams.Rules;
 /// True where a running policy is compiled anew because its subjects have more versions. What a version brings is then no mistake of the policy's author: tags that sit where
 /// their mask cannot be applied, and schemas that cannot be used, are warnings, and the records that they touch are denied one by one.
 /// </param>
-internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument binding, SubjectSchemas subject, SubjectSchemas? keySubject, KeyRing keys, DiagnosticBag bag, bool running = false)
+internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument binding, SubjectSchemas subject, SubjectSchemas? keySubject, KeyRing keys, PatternTable patterns, DiagnosticBag bag, bool running = false)
 {
     private readonly List<(CompiledRule Rule, MaskSelector Selector)> _explicit = [];
     private readonly List<(CompiledRule Rule, MaskSelector Selector)> _tagged = [];
@@ -33,7 +34,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         CheckRecordName(subject, binding.Message ?? binding.RecordName);
         CheckProtobuf();
         if (keySchemas is not null) { CheckRecordName(keySchemas, binding.KeyRecord); }
-        var compiler = new ConditionCompiler(type, KeyType(keySchema), root) { RecordBytesMax = policy.RecordBytesMax, HeadersMax = policy.HeadersMax, Avro = binding.Format == SchemaFormat.Avro };
+        var compiler = new ConditionCompiler(type, KeyType(keySchema), root) { RecordBytesMax = policy.RecordBytesMax, HeadersMax = policy.HeadersMax, Avro = binding.Format == SchemaFormat.Avro, Patterns = patterns };
         _tags = Tags(subject);
         _keyTags = keySchemas is null ? [] : Tags(keySchemas);
 
@@ -96,7 +97,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         PatternMask? pattern = null;
         if (document.Method == MaskMethod.Pattern || document.HitMethod == MaskMethod.Pattern)
         {
-            pattern = PatternMask.Create(document.Match, document.Replace, out string fault);
+            pattern = PatternMask.Create(document.Match, document.Replace, patterns, out string fault);
             if (pattern is null) { bag.Error(document.MethodNode, DiagnosticCodes.ConditionPattern, $"the pattern of rule `{rule.Document.Id}` cannot be used: {fault}"); }
         }
 

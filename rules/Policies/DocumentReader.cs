@@ -9,6 +9,12 @@ internal sealed class DocumentReader(DiagnosticBag bag)
     public const int BindingsMax = 1_000;
     public const int RulesMax = 10_000;
 
+    /// <summary>Rules, each counted once for every binding that it applies to: what is compiled and kept.</summary>
+    public const int AppliedMax = 100_000;
+
+    /// <summary>Characters of their conditions, counted likewise.</summary>
+    public const int AppliedCharactersMax = 8 * 1024 * 1024;
+
     /// <summary>Null where nothing usable is in the file. With errors in the bag the document is for checks across files only.</summary>
     public PolicyDocument? Read(string text)
     {
@@ -40,7 +46,8 @@ internal sealed class DocumentReader(DiagnosticBag bag)
         bool shadow = section.Word("mode", "enforce", "shadow") == 1;
         HoldTerms? onError = DenyOrHold(section, "on_error", SystemCauses.Error);
         HoldTerms? onMismatch = DenyOrHold(section, "on_schema_mismatch", SystemCauses.SchemaMismatch);
-        IReadOnlyList<RuleDocument> rules = Rules(section, shadow, out IReadOnlyList<string> bindingNames);
+        IReadOnlyList<RuleDocument> rules = Rules(section, shadow, out IReadOnlySet<string> bindingNames);
+        if (!CheckApplied(rules, bindingNames.Count, section)) { rules = []; }
         var reader = new BindingReader(bag, name, rules, recordBytesMax, headersMax, onError ?? onMismatch);
         IReadOnlyList<BindingDocument> bindings = Bindings(section, reader);
         CheckRoutes(rules, bindings);
@@ -62,9 +69,9 @@ internal sealed class DocumentReader(DiagnosticBag bag)
             OnSchemaMismatch = onMismatch,
         };
 
-        IReadOnlyList<RuleDocument> Rules(Section policy, bool allShadow, out IReadOnlyList<string> names)
+        IReadOnlyList<RuleDocument> Rules(Section policy, bool allShadow, out IReadOnlySet<string> names)
         {
-            names = [.. (policy.Find("bindings")?.Items ?? []).Select(item => item.Find("name")?.Text ?? "").Where(item => item.Length > 0)];
+            names = (policy.Find("bindings")?.Items ?? []).Select(item => item.Find("name")?.Text ?? "").Where(item => item.Length > 0).ToHashSet(StringComparer.Ordinal);
             if (policy.Find("rules") is not { } list) { return []; }
             if (!List(list, "rules", RulesMax)) { return []; }
             var all = new List<RuleDocument>();
@@ -126,6 +133,22 @@ internal sealed class DocumentReader(DiagnosticBag bag)
         return false;
     }
 
+    /// <summary>The product of rules and bindings is bounded as each of them is. False where there is no looking at the rules one by one.</summary>
+    private bool CheckApplied(IReadOnlyList<RuleDocument> rules, int bindings, Section section)
+    {
+        long applied = 0, characters = 0;
+        foreach (RuleDocument rule in rules)
+        {
+            int times = rule.Bindings?.Count ?? bindings;
+            applied += times;
+            characters += (long)times * (rule.When?.Length ?? 0);
+        }
+
+        if (applied > AppliedMax) { bag.Error(section.Find("rules")!, DiagnosticCodes.TooMany, $"{applied} rules, each counted once for every binding that it applies to; a policy has at most {AppliedMax}", "a policy of fewer bindings, or rules that name theirs"); }
+        if (characters > AppliedCharactersMax) { bag.Error(section.Find("rules")!, DiagnosticCodes.TooMany, $"{characters} characters of conditions, each counted once for every binding that its rule applies to; a policy has at most {AppliedCharactersMax}", "a policy of fewer bindings, or rules that name theirs"); }
+        return applied <= AppliedMax && characters <= AppliedCharactersMax;
+    }
+
     private HoldTerms? DenyOrHold(Section section, string key, string cause)
     {
         if (section.Find(key) is not { } node || (node.Kind == YamlKind.Scalar && node.Text == "deny")) { return null; }
@@ -149,7 +172,7 @@ internal sealed class DocumentReader(DiagnosticBag bag)
                 if (!rule.AppliesTo(binding.Name) || to == binding.Topics.Governed || binding.Topics.Routes.Contains(to)) { continue; }
                 bag.Error(
                     rule.EffectNode.Find("to") ?? rule.EffectNode, DiagnosticCodes.UnknownRoute, $"rule `{rule.Id}` routes to `{to}`, which binding `{binding.Name}` does not list",
-                    NearestName.Find(to, binding.Topics.Routes) is { } near ? $"did you mean `{near}`?" : $"add it to binding `{binding.Name}`: topics: {{ routes: [{to}] }}");
+                    bag.IsFull ? null : NearestName.Find(to, binding.Topics.Routes) is { } near ? $"did you mean `{near}`?" : $"add it to binding `{binding.Name}`: topics: {{ routes: [{to}] }}");
             }
         }
     }

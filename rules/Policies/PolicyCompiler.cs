@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules;
@@ -12,6 +13,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
     {
         var bindings = new Dictionary<string, CompiledBinding>(StringComparer.Ordinal);
         var ids = new Dictionary<string, IReadOnlyList<int>>(StringComparer.Ordinal);
+        var patterns = new PatternTable();
         byte[] canonical = CanonicalForm.Write(document);
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         whole.AppendData(canonical);
@@ -40,7 +42,7 @@ internal sealed class PolicyCompiler(PolicyDocument document, IReadOnlyDictionar
                 AppendIds(whole, $"{binding.Name}/key", keySubject);
             }
 
-            if (new BindingCompiler(document, binding, subject, keySubject, keys, bag, running).Compile() is { } compiled) { bindings[binding.Name] = compiled; }
+            if (new BindingCompiler(document, binding, subject, keySubject, keys, patterns, bag, running).Compile() is { } compiled) { bindings[binding.Name] = compiled; }
         }
 
         if (bag.ErrorCount > 0) { return null; }

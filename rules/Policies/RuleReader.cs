@@ -3,7 +3,7 @@ using PolicyStreams.Rules.Yaml;
 namespace PolicyStreams.Rules;
 
 /// <summary>Reads one rule.</summary>
-internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnlyList<string> bindings)
+internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnlySet<string> bindings)
 {
     public const int WhenMax = 65_536;
     private static readonly string[] Effects = ["deny", "hold", "mask", "route", "tag"];
@@ -23,7 +23,7 @@ internal sealed class RuleReader(DiagnosticBag bag, bool policyShadow, IReadOnly
         {
             if (bindings.Contains(name)) { continue; }
             YamlNode at = section.Find("bindings")!.Items.First(item => item.Text == name);
-            bag.Error(at, DiagnosticCodes.UnknownBinding, $"{what} names binding `{YamlReader.Shown(name)}`, which the policy does not have", NearestName.Help(name, [.. bindings], "bindings"));
+            bag.Error(at, DiagnosticCodes.UnknownBinding, $"{what} names binding `{YamlReader.Shown(name)}`, which the policy does not have", bag.IsFull ? null : NearestName.Help(name, bindings, "bindings"));
         }
 
         bool shadow = section.Word("mode", "enforce", "shadow") == 1 || policyShadow;

@@ -168,11 +168,12 @@ internal sealed class Section
         }
 
         var texts = new List<string>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (YamlNode item in node.Items)
         {
             if (Text(item, key, 256) is not { } text) { continue; }
             if (text.Length == 0) { _bag.Error(item, DiagnosticCodes.BadValue, $"an empty item in `{key}` of {_what}"); }
-            else if (texts.Contains(text)) { _bag.Error(item, DiagnosticCodes.DuplicateName, $"`{YamlReader.Shown(text)}` comes twice in `{key}` of {_what}"); }
+            else if (!seen.Add(text)) { _bag.Error(item, DiagnosticCodes.DuplicateName, $"`{YamlReader.Shown(text)}` comes twice in `{key}` of {_what}"); }
             else { texts.Add(text); }
         }
 

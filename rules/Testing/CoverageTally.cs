@@ -39,13 +39,13 @@ internal sealed class CoverageTally
         {
             CompiledRule first = group.First().Rule;
             var branches = new List<BranchReach>();
-            for (int i = 0; i < (first.When?.Branches.Count ?? 0); i++)
+            for (int i = 0; i < (first.When?.BranchSyntax.Count ?? 0); i++)
             {
                 bool onTrue = false, onFalse = false;
                 foreach ((_, CompiledRule rule) in group)
                 {
                     // The same text typed against another binding's schema has the same branches.
-                    if (Conditions.Seen(rule) is not { } seen || i >= rule.When!.Branches.Count) { continue; }
+                    if (Conditions.Seen(rule) is not { } seen || i >= rule.When!.BranchSyntax.Count) { continue; }
                     onTrue |= seen.Seen(i, Truth.True);
                     onFalse |= seen.Seen(i, Truth.False);
                 }

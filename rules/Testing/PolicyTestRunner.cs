@@ -12,6 +12,12 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
 {
     internal static readonly string[] FileKeys = ["policy", "keys", "schemas", "tests", "survivors"];
 
+    /// <summary>Most cases of a file.</summary>
+    private const int CasesMax = 10_000;
+
+    // What the cases of a table share is laid under each of them: small files could otherwise have very large tests.
+    private const long CharactersMax = 64 * 1024 * 1024;
+
     private readonly List<PolicyTestResult> _results = [];
     private readonly List<Diagnostic> _diagnostics = [];
     private readonly CoverageTally _tally = new();
@@ -59,7 +65,32 @@ public sealed class PolicyTestRunner(Func<string, string?> read, Func<PolicyDocu
         _tally.Add(policy);
         var tested = new TestedFile(file.Path, path, policy, keys, SurvivorReader.Read(section, bag));
         _files.Add(tested);
+        if (!Bounded(tests, bag)) { return; }
         foreach (YamlNode test in tests.Items) { RunTest(tested, test, bag); }
+    }
+
+    private static bool Bounded(YamlNode tests, DiagnosticBag bag)
+    {
+        long cases = 0, characters = 0;
+        foreach (YamlNode test in tests.Items)
+        {
+            int own = test.Find("cases")?.Items.Count ?? 1;
+            cases += own;
+            characters += Weight(test) + (own * ((test.Find("given") is { } given ? Weight(given) : 0) + (test.Find("expect") is { } expect ? Weight(expect) : 0)));
+        }
+
+        if (cases > CasesMax) { bag.Error(tests, DiagnosticCodes.TooMany, $"{cases} cases; a test file has at most {CasesMax}", "several files may test one policy"); }
+        else if (characters > CharactersMax) { bag.Error(tests, DiagnosticCodes.TooMany, $"the cases have {characters} characters, with what they share counted once for each; a test file has at most {CharactersMax}", "let cases share less"); }
+        else { return true; }
+        return false;
+    }
+
+    private static long Weight(YamlNode node)
+    {
+        long weight = 16 + node.Text.Length;
+        foreach (YamlNode item in node.Items) { weight += Weight(item); }
+        foreach (YamlEntry entry in node.Entries) { weight += Weight(entry.Key) + Weight(entry.Value); }
+        return weight;
     }
 
     private static KeyRing Keys(Section section, DiagnosticBag bag)

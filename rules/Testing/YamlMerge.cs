@@ -10,13 +10,19 @@ internal static class YamlMerge
         if (shared is null || own is null) { return own ?? shared; }
         if (shared.Kind != YamlKind.Mapping || own.Kind != YamlKind.Mapping) { return own; }
         var entries = new List<YamlEntry>();
+        var places = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (YamlEntry entry in shared.Entries)
         {
-            YamlNode? other = own.Find(entry.Key.Text);
-            entries.Add(other is null ? entry : new YamlEntry(entry.Key, Over(entry.Value, other)!));
+            places.TryAdd(entry.Key.Text, entries.Count);
+            entries.Add(entry);
         }
 
-        entries.AddRange(own.Entries.Where(entry => shared.Find(entry.Key.Text) is null));
+        foreach (YamlEntry entry in own.Entries)
+        {
+            if (places.TryGetValue(entry.Key.Text, out int place)) { entries[place] = new YamlEntry(entries[place].Key, Over(entries[place].Value, entry.Value)!); }
+            else { entries.Add(entry); }
+        }
+
         return new YamlNode { Kind = YamlKind.Mapping, Line = own.Line, Column = own.Column, Entries = entries, Source = own.Source };
     }
 }

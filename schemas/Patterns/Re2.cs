@@ -53,14 +53,21 @@ internal sealed class Re2
     /// <summary>States of the table, built or given up.</summary>
     internal int States { get; private set; }
 
+    /// <summary>How much work it was to make, in steps of the automaton; at most some 4 million. The table has fewer entries than that.</summary>
+    internal long Work { get; private set; }
+
     /// <summary>True where the pattern runs from a table.</summary>
     internal bool IsTabled => _tabled;
 
     /// <summary>The compiled pattern, from a bounded cache; false where it is no pattern of RE2's.</summary>
-    public static bool TryGet(string pattern, [NotNullWhen(true)] out Re2? compiled)
+    public static bool TryGet(string pattern, [NotNullWhen(true)] out Re2? compiled) => TryGet(pattern, out compiled, out _);
+
+    /// <param name="mistake">What is wrong with it, in a few words.</param>
+    public static bool TryGet(string pattern, [NotNullWhen(true)] out Re2? compiled, [NotNullWhen(false)] out string? mistake)
     {
+        mistake = null;
         if (Cache.TryGetValue(pattern, out compiled)) { return true; }
-        if (!TryParse(pattern, out compiled, out _)) { return false; }
+        if (!TryParse(pattern, out compiled, out mistake)) { return false; }
         if (Cache.Count < 1000) { Cache[pattern] = compiled; }
         return true;
     }
@@ -231,7 +238,7 @@ internal sealed class Re2
         var table = new List<ushort>(new ushort[2 * _classes]);
         Number([_program.Start], Re2Context.Edge);
         var into = new int[_program.Count + 1];
-        long work = 0;
+        long work = 16L * _program.Count;
         for (int state = 2; state < states.Count; state++)
         {
             (int[] set, Re2Context previous) = states[state];
@@ -254,10 +261,15 @@ internal sealed class Re2
                 }
 
                 table.Add(Number(into[..count], next));
-                if (states.Count > StatesMax || table.Count > TableMax || work > WorkMax) { return false; }
+                if (states.Count > StatesMax || table.Count > TableMax || work > WorkMax)
+                {
+                    Work = work;
+                    return false;
+                }
             }
         }
 
+        Work = work;
         States = states.Count;
         _table = [.. table.Select(state => state * _classes)];
         _atEnd = [.. states.Select((state, i) => i == Matched || (i > Matched && matcher.MatchesAtEnd(state.Set, state.Previous)))];

@@ -74,7 +74,8 @@ public sealed partial class PolicyFilesTests : IDisposable
         BuiltCommand.Ran ran = await BuiltCommand.RunAsync("fmt", _folder);
         Assert.Equal((1, ""), (ran.Code, ran.Output));
         Assert.Contains(": PS0001 error: ", ran.Error);
-        Assert.True(before.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(PolicyPath)));
+        byte[] after = await File.ReadAllBytesAsync(PolicyPath);
+        Assert.True(before.AsSpan().SequenceEqual(after));
     }
 
     [Fact]
@@ -122,7 +123,7 @@ public sealed partial class PolicyFilesTests : IDisposable
     {
         using (Process mkfifo = Process.Start("mkfifo", [PolicyPath])) { await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken); }
         string untidy = Policy.Replace("{ name: p }", "{name:   p}", StringComparison.Ordinal);
-        foreach ((string[] options, int code) in (ReadOnlySpan<(string[], int)>)[([], 2), (["--stdout"], 0)])
+        foreach ((string[] options, int code) in new (string[], int)[] { ([], 2), (["--stdout"], 0) })
         {
             // A writer waits for a reader: longer than the command has is never.
             Task writer = Task.Run(() => File.WriteAllText(PolicyPath, untidy), TestContext.Current.CancellationToken);

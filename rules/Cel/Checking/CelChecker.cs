@@ -10,6 +10,9 @@ namespace PolicyStreams.Rules.Cel.Checking;
 /// </summary>
 internal sealed class CelChecker
 {
+    // Each is looked up, spelled, and compared with every name that may be meant: a condition of thousands of mistakes has a readable answer too.
+    private const int MistakesMax = 100;
+
     private readonly CelEnvironment _environment;
     private readonly CelSource _source;
     private readonly ICollection<CelDiagnostic> _diagnostics;
@@ -67,8 +70,12 @@ internal sealed class CelChecker
     {
         if (!_strict) { return; }
         _failed = true;
+        if (Enough) { return; }
         _diagnostics.Add(_source.At(position, code, message, help));
     }
+
+    /// <summary>True where no more mistakes are told.</summary>
+    private bool Enough => !_strict || _diagnostics.Count >= MistakesMax;
 
     private CelType Resolved(CelType type) => _types.Resolve(type, final: false);
 
@@ -111,7 +118,7 @@ internal sealed class CelChecker
 
         ident.Reference = _environment.Resolve(ident.Name, ident.Absolute);
         if (ident.Reference is { } found) { return found.Type; }
-        string? near = NearestName.Find(ident.Name, _environment.Variables.Keys.Concat(_scope.Select(v => v.Name).Where(n => n[0] != '@')).Order(StringComparer.Ordinal));
+        string? near = Enough ? null : NearestName.Find(ident.Name, _environment.Variables.Keys.Concat(_scope.Select(v => v.Name).Where(n => n[0] != '@')).Order(StringComparer.Ordinal));
         Fail(ident.Position, CelCodes.UnknownVariable, $"unknown variable `{Spelled(ident.Name)}`", near is null ? null : $"did you mean `{near}`?");
         return CelType.Dyn;
     }
@@ -162,8 +169,8 @@ internal sealed class CelChecker
             case CelKind.Record:
                 if (operand.Schema!.Field(select.Field) is { } field) { return CelType.FromSchema(field.Type); }
                 string path = PathText(select.Operand) is { } prefix ? $"{prefix}.{select.Field}" : select.Field;
-                string? near = NearestName.Find(select.Field, operand.Schema.Fields.Select(f => f.Name));
-                string? help = near is null ? NestedField(select, operand.Schema) : PathText(select.Operand) is { } head ? $"did you mean `{head}.{near}`?" : $"did you mean `{near}`?";
+                string? near = Enough ? null : NearestName.Find(select.Field, operand.Schema.Fields.Select(f => f.Name));
+                string? help = Enough ? null : near is null ? NestedField(select, operand.Schema) : PathText(select.Operand) is { } head ? $"did you mean `{head}.{near}`?" : $"did you mean `{near}`?";
                 Fail(select.Position, CelCodes.UnknownField, $"unknown field `{path}`", help);
                 return CelType.Dyn;
             case CelKind.Map:
@@ -230,7 +237,7 @@ internal sealed class CelChecker
         for (int i = 0; i < arguments.Length; i++) { arguments[i] = Infer(operands[i]); }
         if (overloads is null)
         {
-            string? near = NearestName.Find(call.Function, _environment.Functions.Names.Where(n => char.IsAsciiLetter(n[0])).Concat(MacroNames).Order(StringComparer.Ordinal));
+            string? near = Enough ? null : NearestName.Find(call.Function, _environment.Functions.Names.Where(n => char.IsAsciiLetter(n[0])).Concat(MacroNames).Order(StringComparer.Ordinal));
             Fail(call.Position, CelCodes.UnknownFunction, $"unknown function `{call.Function}`", near is null ? null : $"did you mean `{near}`?");
             return CelType.Dyn;
         }

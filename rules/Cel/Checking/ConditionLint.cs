@@ -1,6 +1,6 @@
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Evaluation;
 using PolicyStreams.Rules.Cel.Library;
-using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Rules.Detection;
 using PolicyStreams.Schemas;
@@ -11,8 +11,10 @@ namespace PolicyStreams.Rules.Cel.Checking;
 /// What is known of a checked condition without a record: constants that can never work are mistakes; a nullable value used where nothing makes sure of it,
 /// and a text that is no symbol of the enum it is compared with, are notes.
 /// </summary>
-internal sealed class ConditionLint(CelEnvironment environment, CelSource source, List<CelDiagnostic> mistakes, List<CelDiagnostic> notes)
+internal sealed class ConditionLint(CelEnvironment environment, CelSource source, PatternTable patterns, List<CelDiagnostic> mistakes, List<CelDiagnostic> notes)
 {
+    private const int NotesMax = 100;
+
     private static readonly HashSet<string> Constants = new(StringComparer.Ordinal) { "timestamp", "duration", "decimal", "ip", "cidr", "int", "uint", "double", "bool" };
 
     // Spellings of values that the conditions around make sure of.
@@ -91,7 +93,7 @@ internal sealed class ConditionLint(CelEnvironment environment, CelSource source
 
     private void Used(Expr expr)
     {
-        if (!expr.Type.Nullable || expr is not (SelectExpr or IdentExpr or CallExpr { Function: Operators.Index })) { return; }
+        if (notes.Count >= NotesMax || !expr.Type.Nullable || expr is not (SelectExpr or IdentExpr or CallExpr { Function: Operators.Index })) { return; }
         string spelled = CelPrinter.Print(expr);
         if (!_known.Contains(spelled))
         {
@@ -124,7 +126,7 @@ internal sealed class ConditionLint(CelEnvironment environment, CelSource source
 
     private void Symbol(Expr value, Expr constant)
     {
-        if (value.Type.Schema is not { Symbols.Count: > 0 } schema || constant is not ConstExpr { Value: string text } || schema.Symbols.Contains(text)) { return; }
+        if (notes.Count >= NotesMax || value.Type.Schema is not { Symbols.Count: > 0 } schema || constant is not ConstExpr { Value: string text } || schema.Symbols.Contains(text)) { return; }
         string? near = NearestName.Find(text, schema.Symbols);
         notes.Add(source.At(constant.Position, CelCodes.NotASymbol, $"\"{text}\" is no symbol of {schema.FullName ?? "the enum"}", near is null ? $"its symbols are {string.Join(", ", schema.Symbols.Take(10))}" : $"did you mean \"{near}\"?"));
     }
@@ -134,7 +136,7 @@ internal sealed class ConditionLint(CelEnvironment environment, CelSource source
         if (call.ResolvedName != "matches" || call.Operands.Length != 2) { return; }
         Expr pattern = call.Operands[1];
         if (pattern is not ConstExpr { Value: string text }) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, "the pattern of matches() must be a constant", "write it as a string, best as r\"...\"")); }
-        else if (!Re2.TryGet(text, out _) && !Re2.TryParse(text, out _, out string? mistake)) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, $"not a pattern of RE2's: {mistake}")); }
+        else if (!patterns.TryGet(text, out _, out string? mistake)) { mistakes.Add(source.At(pattern.Position, CelCodes.Pattern, $"not a pattern that can be used: {mistake}")); }
     }
 
     private void Constant(CallExpr call)

@@ -5,7 +5,10 @@ namespace PolicyStreams.Rules.Cel.Checking;
 /// </summary>
 internal sealed class TypeInference
 {
-    private Dictionary<string, CelType> _bound = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CelType> _bound = new(StringComparer.Ordinal);
+
+    // What the trial that is going on has bound, and what was there before.
+    private readonly List<(string Name, CelType? Before)> _trial = [];
     private int _fresh;
 
     public CelType Fresh() => CelType.Param($"_{_fresh++}");
@@ -89,11 +92,22 @@ internal sealed class TypeInference
 
     private bool Try(Func<bool> trial)
     {
-        var before = _bound.Count == 0 ? null : new Dictionary<string, CelType>(_bound, StringComparer.Ordinal);
+        _trial.Clear();
         if (trial()) { return true; }
-        if (before is null) { _bound.Clear(); }
-        else { _bound = before; }
+        for (int i = _trial.Count - 1; i >= 0; i--)
+        {
+            (string name, CelType? before) = _trial[i];
+            if (before is null) { _bound.Remove(name); }
+            else { _bound[name] = before; }
+        }
+
         return false;
+    }
+
+    private void Bind(string name, CelType type)
+    {
+        _trial.Add((name, _bound.GetValueOrDefault(name)));
+        _bound[name] = type;
     }
 
     private bool Assignable(CelType to, CelType from)
@@ -138,12 +152,12 @@ internal sealed class TypeInference
         {
             if (!Assignable(type, bound)) { return (false, true); }
             CelType general = MostGeneral(type, bound);
-            if (!Mentions(variable, general)) { _bound[variable.Name] = general; }
+            if (!Mentions(variable, general)) { Bind(variable.Name, general); }
             return (true, true);
         }
 
         if (Mentions(variable, type)) { return (false, false); }
-        _bound[variable.Name] = type;
+        Bind(variable.Name, type);
         return (true, false);
     }
 

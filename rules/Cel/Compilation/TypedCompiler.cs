@@ -13,8 +13,9 @@ namespace PolicyStreams.Rules.Cel.Compilation;
 /// Compiles a checked condition to steps that work on slots and UTF-8 without allocation. A boolean part that has no such form is left to the interpreter,
 /// which means the same: the rest stays compiled.
 /// </summary>
-internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpreter, int locals)
+internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpreter, int locals, PatternTable? patterns = null)
 {
+    private readonly PatternTable _patterns = patterns ?? new();
     private readonly List<LocalVariable> _rows = [];
 
     /// <summary>Parts left to the interpreter.</summary>
@@ -87,7 +88,7 @@ internal sealed class TypedCompiler(CapturePaths paths, Func<Expr, Node> interpr
                 return In(args[0], args[1]);
             case "startsWith" or "endsWith" or "contains" when args.Length == 2 && Text(args[0], CelKind.String) is { } text && Text(args[1], CelKind.String) is { } part:
                 return new TextPart(text, call.Function switch { "startsWith" => TextTest.StartsWith, "endsWith" => TextTest.EndsWith, _ => TextTest.Contains }, part);
-            case "matches" when args.Length == 2 && args[1] is ConstExpr { Value: string pattern } && Re2.TryGet(pattern, out Re2? re2) && Text(args[0], CelKind.String) is { } subject:
+            case "matches" when args.Length == 2 && args[1] is ConstExpr { Value: string pattern } && _patterns.TryGet(pattern, out Re2? re2, out _) && Text(args[0], CelKind.String) is { } subject:
                 return new TextMatches(subject, re2);
             case "isEmail" or "isUri" or "isUuid" or "luhn" when args.Length == 1 && Text(args[0], CelKind.String) is { } formatted:
                 return new TextFormatBool(formatted, call.Function switch { "isEmail" => TextFormats.IsEmail, "isUri" => TextFormats.IsUri, "isUuid" => TextFormats.IsUuid, _ => TextFormats.IsLuhn });

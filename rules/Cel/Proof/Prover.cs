@@ -10,7 +10,8 @@ internal enum Claim : byte { True, False, NotTrue, NotFalse }
 /// Asks whether claims about conditions can all hold of one record. The answer "no" is a proof, over every record, null, NaN, and failed read; "yes" means only that none was found.
 /// What is understood: <c>&amp;&amp;</c>, <c>||</c>, <c>!</c>, <c>?:</c>, comparisons and <c>in</c> with literals, <c>has()</c>, comparisons of two values; everything else is told apart by its spelling alone.
 /// </summary>
-internal sealed class Prover(ProofFacts facts)
+/// <param name="budget">What all proofs that belong together may take; null where each is bounded alone.</param>
+internal sealed class Prover(ProofFacts facts, ProofBudget? budget = null)
 {
     private const int StepsMax = 20_000;
     private const int DepthMax = 200;
@@ -22,9 +23,12 @@ internal sealed class Prover(ProofFacts facts)
     /// <summary>False only where no record makes all of them hold. True where the work would pass its bound.</summary>
     public bool CanHold(params IEnumerable<(Expr Expr, Claim Claim)> claims)
     {
+        if (budget?.Spend(0) == false) { return true; }
         _steps = 0;
         _known.Clear();
-        return Search(new Stack<(Expr, Claim)>(claims), [], 0);
+        bool possible = Search(new Stack<(Expr, Claim)>(claims), [], 0);
+        budget?.Spend(_steps);
+        return possible;
     }
 
     private bool Search(Stack<(Expr Expr, Claim Claim)> open, List<(Expr Expr, Claim Claim)> choices, int depth)

@@ -90,6 +90,115 @@ public class BadInputTests
         Assert.Equal("PS0113", Codes(Bench.Yaml("[]").Replace("  []", rules.ToString(), StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void RulesTimesBindings_BeyondTheBound_AreRefused()
+    {
+        Assert.NotNull(PolicySet.Load([new PolicyFile("p", Product(10, 10_000, "value.a == 1.0"))]).Set);
+        Assert.Equal("PS0113", Codes(Product(11, 10_000, "value.a == 1.0")));
+        string condition = "value.a == 1.0" + new string(' ', 65_536 - 28) + "&& value.a > 0.0";
+        Assert.NotNull(PolicySet.Load([new PolicyFile("p", Product(128, 1, condition[..^2]))]).Set);
+        Assert.Equal("PS0113", Codes(Product(129, 1, condition[..^2])));
+    }
+
+    [Fact]
+    public void Names_OfThousandsOfRules_AreLookedUpInTime()
+    {
+        // 1,400 lists of 1,000 names that the policy does not have, each near to all that it has.
+        string near = new('n', 30);
+        var text = new StringBuilder("apiVersion: policystreams/v1\nkind: Policy\nmetadata: { name: p }\nbindings:\n");
+        for (int i = 0; i < 1_000; i++) { text.Append($"  - {{ name: {near}{i}, format: json }}\n"); }
+        text.Append("rules:\n");
+        for (int rule = 0; rule < 100; rule++) { text.Append($"  - {{ id: r{rule}, deny: {{}}, bindings: [").AppendJoin(", ", Enumerable.Range(0, 1_000).Select(i => $"{near}x{i}")).Append("] }\n"); }
+        Assert.Equal("PS0106,PS0010", Codes(text.ToString()));
+    }
+
+    [Fact]
+    public void Masks_OfThousandsOfRules_AreLintedInTime()
+    {
+        var text = new StringBuilder(Product(1_000, 0, ""));
+        for (int i = 0; i < 10_000; i++) { text.Append($"  - {{ id: m{i}, when: value.a == 1.0, bindings: [b{i % 1_000}], mask: {{ tag: PII, redact: true }} }}\n"); }
+        var clock = Stopwatch.StartNew();
+        Assert.Empty(PolicyLinter.Lint([new PolicyFile("p", text.ToString())], null));
+        Assert.True(clock.Elapsed < Patience, clock.Elapsed.ToString());
+    }
+
+    [Theory]
+    [InlineData("value.a == 1.0", " || ")]
+    [InlineData("a", " || ")]
+    [InlineData("a.b", " && ")]
+    [InlineData("value.a.matches('x')", " && ")]
+    [InlineData("nothing", " || ")]
+    [InlineData("(value.a == 1.0 ? value.b : value.c)", " && ")]
+    [InlineData("!(a && !(b || !(c && !(d || !(e && !(f || !(g && !h)))))))", " || ")]
+    public void Conditions_OfTheLargestSize_AreLintedInTime(string part, string between)
+    {
+        string condition = part;
+        while (condition.Length + part.Length + between.Length <= 65_536) { condition += between + part; }
+        var clock = Stopwatch.StartNew();
+        PolicyLinter.Lint([new PolicyFile("p", Product(4, 8, condition))], (policy, said) => LocalSchemas.Load(policy, _ => null, said));
+        Assert.True(clock.Elapsed < Patience, clock.Elapsed.ToString());
+    }
+
+    [Theory]
+    [InlineData("when: 'value.merchant.matches(\"[0-9]{0}[^x]{{300}}y\")', deny: {{}}")]
+    [InlineData("mask: {{ field: merchant, pattern: {{ match: '[0-9]{0}[^x]{{300}}y', replace: x }} }}")]
+    public void Patterns_OfAWholeFile_AreBoundedTogether(string rule)
+    {
+        string rules = string.Concat(Enumerable.Range(0, 1_000).Select(i => $"- {{ id: r{i}, {string.Format(System.Globalization.CultureInfo.InvariantCulture, rule, i)} }}\n"));
+        var clock = Stopwatch.StartNew();
+        Assert.Null(Bench.TryOf(Bench.Yaml(rules), [], out IReadOnlyList<Diagnostic> diagnostics));
+        Assert.All(diagnostics, diagnostic => Assert.Contains(diagnostic.Code, (string[])["PS0206", "PS0010"]));
+        Assert.Contains(diagnostics, diagnostic => diagnostic.Message.Contains("taken together", StringComparison.Ordinal));
+        Assert.True(clock.Elapsed < Patience, clock.Elapsed.ToString());
+    }
+
+    [Fact]
+    public void Patterns_OfThousandsOfHonestRules_Load()
+    {
+        string rules = string.Concat(Enumerable.Range(0, 2_000).Select(i => $"- {{ id: r{i}, when: 'value.merchant.matches(r\"^[A-Z]{{2}}{i}[0-9]{{2}}( ?[A-Z0-9]{{4}}){{3,7}}$\")', deny: {{}} }}\n"));
+        Assert.NotNull(Bench.TryOf(Bench.Yaml(rules), [], out _));
+    }
+
+    [Theory]
+    [InlineData("", 200_000, "PS0010,PS0100")]
+    [InlineData("headers: ", 200_000, "")]
+    public void TestFile_OfVeryManyNames_IsReadInTime(string under, int count, string codes)
+    {
+        string names = string.Concat(Enumerable.Range(0, count).Select(i => $"h{i}: a, "));
+        string given = under.Length > 0 ? $"{under}{{ {names} }}" : names;
+        (PolicyTestReport report, TimeSpan took) = RunTests($"tests: [{{ name: a, given: {{ value: {{}}, {given} }}, expect: {{ outcome: deny }} }}]");
+        Assert.Equal(codes, string.Join(",", report.Diagnostics.Select(diagnostic => diagnostic.Code).Distinct().Order(StringComparer.Ordinal)));
+        Assert.True(took < Patience / 4, took.ToString());
+    }
+
+    [Theory]
+    [InlineData(10_001, 1)]
+    [InlineData(100, 1_000_000)]
+    public void TestFile_OfTooManyCases_IsRefused(int cases, int shared)
+    {
+        (PolicyTestReport report, _) = RunTests($"tests: [{{ name: a, given: {{ value: {{ a: {new string('x', shared)} }} }}, expect: {{ outcome: allow }}, cases: [{string.Join(", ", Enumerable.Repeat("{}", cases))}] }}]");
+        Assert.Equal("PS0113", Assert.Single(report.Diagnostics).Code);
+        Assert.Empty(report.Results);
+    }
+
+    private static (PolicyTestReport Report, TimeSpan Took) RunTests(string tests)
+    {
+        var runner = new PolicyTestRunner(_ => Product(1, 1, "value.a == 'a'"));
+        var clock = Stopwatch.StartNew();
+        runner.Run(new PolicyFile("p.policy.tests.yaml", "policy: p.policy.yaml\n" + tests));
+        return (runner.Report(), clock.Elapsed);
+    }
+
+    /// <summary>A policy of JSON bindings `b0`, `b1`, … and rules that apply to all of them.</summary>
+    private static string Product(int bindings, int rules, string condition)
+    {
+        var text = new StringBuilder("apiVersion: policystreams/v1\nkind: Policy\nmetadata: { name: p }\nbindings:\n");
+        for (int i = 0; i < bindings; i++) { text.Append($"  - {{ name: b{i}, format: json }}\n"); }
+        text.Append("rules:\n");
+        for (int i = 0; i < rules; i++) { text.Append($"  - {{ id: r{i}, when: \"{condition}\", deny: {{}} }}\n"); }
+        return text.ToString();
+    }
+
     [Theory]
     [InlineData("a")]
     [InlineData("(a|b)*")]
