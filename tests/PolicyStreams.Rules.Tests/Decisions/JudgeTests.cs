@@ -299,6 +299,16 @@ public class JudgeTests
     }
 
     [Fact]
+    public void JsonText_Null_IsAValueNotATombstone()
+    {
+        Bench bench = Bench.Of(Bench.JsonYaml("- { id: nothing, when: value == null, tag: { a: b } }", "tombstones: deny"));
+        bench.Decide("null"u8.ToArray());
+        Assert.Equal((Outcome.Allow, false, "governed.payments"), (bench.Verdict.Outcome, bench.Verdict.ValueRewritten, bench.Verdict.To));
+        Assert.Equal(["nothing"], bench.Verdict.Rules);
+        Assert.Equal(["ps:tombstone"], bench.Decide((byte[]?)null).Rules);
+    }
+
+    [Fact]
     public void NewVersion_AddedAtRunTime_IsJudgedAndItsTagsMask()
     {
         Bench bench = Bench.Of(Bench.Yaml("- { id: pan, mask: { tag: PAN, constant: x } }"));

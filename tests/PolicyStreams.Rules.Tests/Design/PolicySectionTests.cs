@@ -253,6 +253,45 @@ public class PolicySectionTests
         Assert.Equal("key-format", Error("key == \"c\"", prepare: bench => bench.Key = [0xFF]));
     }
 
+    // key_format: string, bytes, long, avro, json. Avro keys: AvroKeyTests.
+    [Theory]
+    [InlineData("long", "0000000000000006", "key > 5", true)]
+    [InlineData("long", "0000000000000006", "key + 1 == 7", true)]
+    [InlineData("long", "ffffffffffffffff", "key > 5", false)]
+    [InlineData("bytes", "63ff", "key == b\"c\\xff\"", true)]
+    [InlineData("bytes", "", "size(key) == 0", true)]
+    [InlineData("string", "632d31", "key == \"c-1\"", true)]
+    [InlineData("json", "7b226964223a377d", "key.id == 7.0", true)]
+    [InlineData("json", "22632d3122", "key == \"c-1\"", true)]
+    [InlineData("json", "6e756c6c", "key == null", true)]
+    public void Key_ByItsFormat_IsReadSo(string format, string hex, string when, bool fires)
+    {
+        Bench bench = KeyOf(format, hex, when);
+        bench.Decide(Bench.Payment);
+        Assert.Empty(bench.Verdict.Errors);
+        Assert.Equal(fires ? ["a"] : [], bench.Verdict.Rules);
+    }
+
+    [Theory]
+    [InlineData("long", "00000000000006", "key > 5")]
+    [InlineData("long", "000000000000000006", "key > 5")]
+    [InlineData("long", "", "key > 5")]
+    [InlineData("string", "ff", "key == \"c\"")]
+    public void Key_ThatIsNotOfItsFormat_IsTheRulesError(string format, string hex, string when)
+    {
+        Bench bench = KeyOf(format, hex, when);
+        bench.Decide(Bench.Payment);
+        Assert.Equal([new DecisionError("a", "key-format")], bench.Verdict.Errors);
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+    }
+
+    private static Bench KeyOf(string format, string hex, string when)
+    {
+        Bench bench = Bench.Of(Bench.Yaml($"- id: a\n  when: '{when}'\n  tag: {{ x: y }}").Replace("key_format: string", $"key_format: {format}", StringComparison.Ordinal));
+        bench.Key = Convert.FromHexString(hex);
+        return bench;
+    }
+
     // Numbers of different types compare; they do not mix in arithmetic.
     [Theory]
     [InlineData("value.amount + 1 > 2.0")]

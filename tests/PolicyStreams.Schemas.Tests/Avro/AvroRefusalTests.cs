@@ -17,6 +17,7 @@ public sealed class AvroRefusalTests
     private const string Decimal = "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":4,\"scale\":2}";
     private const string Big = "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":30}";
     private const string FixedDecimal = "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4,\"logicalType\":\"decimal\",\"precision\":4}";
+    private const string Defaults = "{\"type\":\"record\",\"name\":\"D\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"b\",\"type\":\"int\",\"default\":5},{\"name\":\"c\",\"type\":[\"null\",\"int\"],\"default\":null}]}";
 
     public static TheoryData<string, string, DecodeOutcome> Bad => new()
     {
@@ -78,6 +79,9 @@ public sealed class AvroRefusalTests
         { Big, "1a 0c9f2c9cd04674edea40000000", DecodeOutcome.Invalid },             // 10^30 and no less
         { Big, "28 0100000000000000000000000000000000000000", DecodeOutcome.Invalid },
         { FixedDecimal, "00002710", DecodeOutcome.Invalid },
+        { Defaults, "02", DecodeOutcome.Truncated },                                 // a default stands for no byte
+        { Defaults, "02 0a", DecodeOutcome.Truncated },
+        { Defaults, "", DecodeOutcome.Truncated },
     };
 
     [Theory, MemberData(nameof(Bad))]
