@@ -54,7 +54,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
         if (schema.Unusable is { } why) { throw new SchemaException(why); }
         RecordSchema parsed = SchemaParser.Parse(schema.Type, schema.Text, [.. schema.References.Select(reference => new SchemaReferenceText(reference.Name, reference.Text))]);
         if (parsed.Format != format) { throw new SchemaException($"it is of format {schema.Type}, and the binding's is {format.ToString().ToUpperInvariant()}"); }
-        return new SchemaVersion(schema.Version, schema.Id, parsed) { Tags = schema.Tags, Deleted = schema.Deleted };
+        return new SchemaVersion(schema.Version, schema.Id, parsed) { Guid = schema.Guid, Tags = schema.Tags, Deleted = schema.Deleted };
     }
 
     private async Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>?> AskAsync(string subject, CancellationToken cancellationToken)

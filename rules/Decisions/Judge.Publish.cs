@@ -83,13 +83,7 @@ public sealed partial class Judge
         schema = null;
         payload = default;
         if (binding.Key.Writers is not { } writers) { return false; }
-        SchemaFrame frame = default;
-        if (!writers.Unframed)
-        {
-            int headers = SchemaHeader(input.Headers, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
-            if (FrameReader.Read(binding.Key.Framing, key, header, headers, out frame, writers) != DecodeOutcome.Decoded) { return false; }
-        }
-
+        if (ReadKeyFrame(binding.Key, input.Headers, key, out SchemaFrame frame) != DecodeOutcome.Decoded || frame.Unsettled) { return false; }
         schema = writers.Find(frame.Schema)?.Schema;
         payload = key[frame.PayloadStart..];
         return schema is not null;
@@ -100,7 +94,7 @@ public sealed partial class Judge
     {
         schema = null;
         payload = default;
-        if (!input.HasValue || ReadFrame(binding, input, out SchemaFrame frame) != DecodeOutcome.Decoded) { return false; }
+        if (!input.HasValue || ReadFrame(binding, input, out SchemaFrame frame) != DecodeOutcome.Decoded || frame.Unsettled) { return false; }
         Writer? writer = binding.Find(frame.Schema);
         schema = writer?.Schema;
         if (writer?.Indexes is { } indexes && !binding.Unframed && ReadIndexes(binding, indexes, input, ref frame, out bool _) != DecodeOutcome.Decoded) { return false; }

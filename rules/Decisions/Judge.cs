@@ -145,6 +145,7 @@ public sealed partial class Judge
             DecodeOutcome outcome = ReadFrame(binding, input, out SchemaFrame frame);
             if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.Code(outcome)); }
             reading.Schema = frame.Schema;
+            if (frame.Unsettled) { return Stage.Unknown; }
             reading.PayloadStart = frame.PayloadStart;
             Writer? writer = reading.Writer = scratch.LastWriter is { } last && frame.Schema.Kind == SchemaRefKind.Id && frame.Schema.Id == last.SchemaId ? last : Find(binding, scratch, frame.Schema);
             if (writer is null) { return Stage.Unknown; }
@@ -185,17 +186,10 @@ public sealed partial class Judge
     private Stage? ReadKey(CompiledBinding binding, BindingScratch scratch, in RecordInput input, Verdict verdict, ref Reading reading)
     {
         KeyCodec keys = binding.Key;
-        SchemaFrame frame = default;
-        DecodeOutcome outcome = DecodeOutcome.Decoded;
-        if (!keys.Writers!.Unframed)
-        {
-            int headers = SchemaHeader(input.Headers, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
-            outcome = FrameReader.Read(keys.Framing, input.Key, header, headers, out frame, keys.Writers);
-        }
-
+        DecodeOutcome outcome = ReadKeyFrame(keys, input.Headers, input.Key, out SchemaFrame frame);
         if (outcome != DecodeOutcome.Decoded) { return Cause(scratch, verdict, SystemCauses.Undecodable, DecodeOutcomes.KeyCode(outcome)); }
         reading.KeyStart = frame.PayloadStart;
-        Writer? writer = reading.KeyWriter = keys.Writers.Find(frame.Schema);
+        Writer? writer = reading.KeyWriter = frame.Unsettled ? null : keys.Writers!.Find(frame.Schema);
         if (writer is null)
         {
             reading.AtKey = true;
@@ -244,6 +238,18 @@ public sealed partial class Judge
         return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding.Writers, binding.Document.Format == SchemaFormat.Protobuf);
     }
 
+    private static DecodeOutcome ReadKeyFrame(KeyCodec keys, RecordHeaders all, ReadOnlySpan<byte> key, out SchemaFrame frame)
+    {
+        if (keys.Writers!.Unframed)
+        {
+            frame = default;
+            return DecodeOutcome.Decoded;
+        }
+
+        int headers = SchemaHeader(all, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
+        return FrameReader.Read(keys.Framing, key, header, headers, out frame, keys.Writers);
+    }
+
     /// <summary>Goes past the message indexes: behind the prefix, or where a header alone names the schema, in the header.</summary>
     private static DecodeOutcome ReadIndexes(CompiledBinding binding, MessageIndexes indexes, in RecordInput input, ref SchemaFrame frame, out bool other)
     {
@@ -251,16 +257,19 @@ public sealed partial class Judge
         DecodeOutcome outcome;
         if (frame.PayloadStart == 0)
         {
-            ReadOnlySpan<byte> behind = header[(frame.Schema.Kind == SchemaRefKind.Id ? FrameReader.IdPrefixLength : FrameReader.GuidPrefixLength)..];
+            ReadOnlySpan<byte> behind = Behind(header);
             outcome = indexes.Read(Framing.Confluent, behind, out int all, out other);
             return outcome == DecodeOutcome.Decoded && all != behind.Length ? DecodeOutcome.MessageIndex : outcome;
         }
 
         outcome = indexes.Read(binding.Document.Framing, input.Value[frame.PayloadStart..], out int length, out other);
+        ReadOnlySpan<byte> own = input.Value.Slice(frame.PayloadStart, length);
         frame = frame with { PayloadStart = frame.PayloadStart + length };
 
-        // A header beside the prefix says the same, indexes included, or one of the two is read as another message.
-        return outcome == DecodeOutcome.Decoded && headers > 0 && !header.SequenceEqual(input.Value[..frame.PayloadStart]) ? DecodeOutcome.FrameConflict : outcome;
+        // A header beside the prefix names the same schema, and the same message of it, or one of the two is read as another.
+        return outcome == DecodeOutcome.Decoded && headers > 0 && !Behind(header).SequenceEqual(own) ? DecodeOutcome.FrameConflict : outcome;
+
+        static ReadOnlySpan<byte> Behind(ReadOnlySpan<byte> header) => header[(header[0] == 0 ? FrameReader.IdPrefixLength : FrameReader.GuidPrefixLength)..];
     }
 
     /// <summary>How many headers have the name, and the last one's value.</summary>

@@ -11,6 +11,9 @@ public sealed record SchemaVersion(int Version, int Id, RecordSchema Schema)
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Tags { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>Null where the registry gives no GUIDs, or there is none. Records may name the version by it.</summary>
+    public Guid? Guid { get; init; }
+
     /// <summary>True where the registry has deleted the version: nothing may be written by it any more, and its tags go on counting.</summary>
     public bool Deleted { get; init; }
 

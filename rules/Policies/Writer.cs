@@ -26,6 +26,9 @@ internal sealed class Writer
     /// <summary>The detail of <c>ps:schema-not-admitted</c> where the schema may not write here; null where it may.</summary>
     public string? Refusal { get; init; }
 
+    /// <summary>True where no schema has the id or GUID, as far as the registry says.</summary>
+    public bool Absent { get; init; }
+
     /// <summary>True where asking the registry again cannot lift the refusal: it is the policy's, or the version's own.</summary>
     public bool RefusedForGood { get; init; }
 }

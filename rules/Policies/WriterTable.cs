@@ -23,7 +23,13 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
     /// <summary>The writer of unframed records.</summary>
     public Writer? Only { get; private set; }
 
-    public bool TryGetGuid(int id, out Guid guid) => _guidOfId.TryGetValue(id, out guid);
+    public SchemaIdStanding Standing(int id, out Guid? guid)
+    {
+        guid = _guidOfId.TryGetValue(id, out Guid known) ? known : null;
+        if (guid is not null) { return SchemaIdStanding.Present; }
+        if (!_writers.TryGetValue(id, out Writer? writer)) { return SchemaIdStanding.Unknown; }
+        return writer.Absent ? SchemaIdStanding.Absent : SchemaIdStanding.Present;
+    }
 
     public Writer? Find(in SchemaRef schema) => schema.Kind switch
     {
@@ -39,6 +45,7 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
         Writer writer;
         try { writer = compile(version); }
         catch (SchemaException) { writer = Refused(version.Id, WriterAdmission.Unusable); }
+        if (version.Guid is { } guid) { Link(version.Id, guid, writer); }
         _writers[version.Id] = writer;
 
         // Without ids there are no frames; and a binding that is not framed at all takes every value for its checked schema's.
@@ -66,8 +73,8 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
 
     public void Add(Guid guid, int schemaId, WriterAdmission admission, SchemaVersion? version)
     {
+        if (schemaId > 0) { _guidOfId.TryAdd(schemaId, guid); }
         Add(schemaId, admission, version);
-        if (schemaId > 0) { _guidOfId[schemaId] = guid; }
         if (_writers.TryGetValue(schemaId, out Writer? writer)) { _guids[guid] = writer; }
         else
         {
@@ -81,9 +88,7 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
     {
         foreach ((int id, Guid guid) in before._guidOfId)
         {
-            if (!_writers.TryGetValue(id, out Writer? writer)) { continue; }
-            _guidOfId[id] = guid;
-            _guids[guid] = writer;
+            if (_writers.TryGetValue(id, out Writer? writer)) { Link(id, guid, writer); }
         }
     }
 
@@ -102,6 +107,13 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
         Volatile.Write(ref _refusals, 0);
     }
 
+    // Before the id is known: one that is, without its GUID, agrees with none. The first GUID stays, as the id's schema does.
+    private void Link(int id, Guid guid, Writer writer)
+    {
+        _guidOfId.TryAdd(id, guid);
+        _guids[guid] = writer;
+    }
+
     private void MakeRoom()
     {
         if (Interlocked.Increment(ref _refusals) > RefusalsMax) { ForgetRefusals(); }
@@ -110,6 +122,7 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
     private static Writer Refused(int schemaId, WriterAdmission admission) => new()
     {
         SchemaId = schemaId,
+        Absent = admission == WriterAdmission.UnknownId,
         Refusal = admission switch { WriterAdmission.NotAdmitted => "not-a-version", WriterAdmission.UnknownId => "unknown-schema-id", _ => "unusable-schema" },
     };
 }

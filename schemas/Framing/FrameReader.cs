@@ -31,8 +31,8 @@ public static class FrameReader
     /// <param name="schemaHeaders">How many headers have that name. More than one is a conflict: consumers differ in which they take.</param>
     /// <param name="frame"><c>default</c> unless decoded.</param>
     /// <param name="rivals">
-    /// Settles whether a value that has a header too begins with a prefix of the other kind. Where it knows the id, the two must name the same schema; where it does not, those bytes are payload.
-    /// Null: such a value is refused.
+    /// Settles whether a value that has a header too begins with a prefix of the other kind. Where a schema has the id, the GUID must be that schema's; where none has it, the value's first bytes are payload;
+    /// where nobody was asked, the frame is <see cref="SchemaFrame.Unsettled"/>. Null: such a value is refused.
     /// </param>
     /// <param name="indexed">True for Protobuf: behind the id or GUID, in value and header alike, come message indexes, which are not read here.</param>
     /// <returns>
@@ -106,18 +106,22 @@ public static class FrameReader
         }
 
         if (prefix.Schema.Kind == named.Schema.Kind || rivals is null) { return DecodeOutcome.FrameConflict; }
-        long id = prefix.Schema.Kind == SchemaRefKind.Id ? prefix.Schema.Id : named.Schema.Id;
-        Guid expected = prefix.Schema.Kind == SchemaRefKind.Id ? named.Schema.Guid : prefix.Schema.Guid;
-        if (!rivals.TryGetGuid((int)id, out Guid actual))
+        bool idInFront = prefix.Schema.Kind == SchemaRefKind.Id;
+        (SchemaRef byId, SchemaRef byGuid) = idInFront ? (prefix.Schema, named.Schema) : (named.Schema, prefix.Schema);
+        switch (rivals.Standing((int)byId.Id, out Guid? guid))
         {
-            // With an unknown id in the prefix these bytes are payload. With an unknown id in the header nothing says whether the GUID in the value is one.
-            if (prefix.Schema.Kind == SchemaRefKind.Guid) { return DecodeOutcome.FrameConflict; }
-            frame = new SchemaFrame(named.Schema, 0);
-            return DecodeOutcome.Decoded;
+            // A reader that knows only the prefix would read by the schema that has the id, whichever subject it is of: the registry says whether there is one.
+            case SchemaIdStanding.Unknown:
+                frame = new SchemaFrame(byId, 0) { Unsettled = true };
+                return DecodeOutcome.Decoded;
+            case SchemaIdStanding.Absent when idInFront:
+                frame = new SchemaFrame(named.Schema, 0);
+                return DecodeOutcome.Decoded;
+            case SchemaIdStanding.Present when guid == byGuid.Guid:
+                frame = prefix;
+                return DecodeOutcome.Decoded;
+            default:
+                return DecodeOutcome.FrameConflict;
         }
-
-        if (actual != expected) { return DecodeOutcome.FrameConflict; }
-        frame = prefix;
-        return DecodeOutcome.Decoded;
     }
 }

@@ -31,7 +31,22 @@ public readonly record struct SchemaRef(SchemaRefKind Kind, long Id, Guid Guid)
 /// <summary>What stands around a record's payload.</summary>
 /// <param name="Schema">The schema the record names.</param>
 /// <param name="PayloadStart">Where the payload begins in the value: 0 where the header alone names the schema. For Protobuf, message indexes come first there.</param>
-public readonly record struct SchemaFrame(SchemaRef Schema, int PayloadStart);
+public readonly record struct SchemaFrame(SchemaRef Schema, int PayloadStart)
+{
+    /// <summary>True where nothing may be read yet: first somebody says whose id <see cref="Schema"/> is, and then the frame is read again.</summary>
+    public bool Unsettled { get; init; }
+}
+
+/// <summary>What is known of a schema id.</summary>
+public enum SchemaIdStanding : byte
+{
+    /// <summary>Nobody was asked.</summary>
+    Unknown,
+    /// <summary>The registry has no schema under it.</summary>
+    Absent,
+    /// <summary>A schema has it, whoever may use that.</summary>
+    Present,
+}
 
 /// <summary>
 /// What is known of schema ids, for the one question that bytes alone cannot answer: a header names a schema by GUID and the value begins like a prefix with an id
@@ -39,6 +54,7 @@ public readonly record struct SchemaFrame(SchemaRef Schema, int PayloadStart);
 /// </summary>
 public interface IFrameRivals
 {
-    /// <summary>The GUID of a schema id, where the id is known at all. Called on the record path: must not block.</summary>
-    bool TryGetGuid(int id, out Guid guid);
+    /// <summary>Whether a schema has the id, and which. Called on the record path: must not block.</summary>
+    /// <param name="guid">The schema's GUID; null where that is not known.</param>
+    SchemaIdStanding Standing(int id, out Guid? guid);
 }

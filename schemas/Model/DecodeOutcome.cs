@@ -6,7 +6,7 @@ public enum DecodeOutcome : byte
     Decoded = 0,
     /// <summary>No known framing: too short, or the first byte is not the format's.</summary>
     NotFramed,
-    /// <summary>A frame, but its header and prefix name different schemas.</summary>
+    /// <summary>A frame, but its header and prefix name different schemas, or a header names one where there is no framing for it.</summary>
     FrameConflict,
     /// <summary>The bytes end inside a value.</summary>
     Truncated,

@@ -115,7 +115,7 @@ internal sealed class Bench
                 {
                     last = binding.Format == SchemaFormat.Protobuf ? Schemas.Protobuf.ProtobufSchema.Parse(given[i].Schema, []) : AvroSchema.Parse(given[i].Schema, []);
                     lastId = given[i].Id;
-                    versions.Add(new SchemaVersion(i + 1, lastId, last));
+                    versions.Add(new SchemaVersion(i + 1, lastId, last) { Guid = GuidOf(lastId) });
                 }
             }
 
@@ -144,6 +144,12 @@ internal sealed class Bench
         payload.CopyTo(framed, 5);
         return framed;
     }
+
+    /// <summary>The GUID of the schema with this id.</summary>
+    public static Guid GuidOf(int id) => new(id, 0x2336, 0x4186, 0x96, 0x74, 0x29, 0x9b, 0x90, 0xa8, 0x02, 0xe2);
+
+    /// <summary>What names that schema in front of a value, and in a header.</summary>
+    public static byte[] GuidFrame(int id) => [1, .. GuidOf(id).ToByteArray(bigEndian: true)];
 
     public byte[] Encode(string json, RecordSchema? schema = null, int? id = null)
     {

@@ -90,6 +90,13 @@ internal sealed class RegistryCase : IAsyncDisposable
         return JsonDocument.Parse(text).RootElement.GetProperty("id").GetInt32();
     }
 
+    /// <summary>What names the schema of an id by GUID, in front of a value or in a header.</summary>
+    public async Task<byte[]> GuidFrameAsync(int id)
+    {
+        JsonElement answer = await _http.GetFromJsonAsync<JsonElement>($"{Url}/schemas/ids/{id}", TestContext.Current.CancellationToken);
+        return [1, .. answer.GetProperty("guid").GetGuid().ToByteArray(bigEndian: true)];
+    }
+
     public async Task DeleteVersionAsync(string subject, int version)
     {
         using HttpResponseMessage answer = await _http.DeleteAsync($"{Url}/subjects/{subject}/versions/{version}", TestContext.Current.CancellationToken);

@@ -212,6 +212,59 @@ public sealed class SchemaResolutionTests
     }
 
     [Fact]
+    public async Task RecordsNamedByGuid_InPrefixOrHeader_AreResolvedAndMasked()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        int first = await Both(world);
+        await world.LoadAsync();
+        byte[] byId = RegistryCase.Encode(RegistryCase.Schema, first, Record), bare = byId[5..], guid = await world.GuidFrameAsync(first);
+        Pipe(world, byId, guid);
+        Pipe(world, [.. guid, .. bare]);
+        Pipe(world, bare, guid);
+        Assert.Equal([5, 17, 0], world.Driver.Read("governed.payments").Select(record => Front(record.Value!)));
+        Assert.All(world.Driver.Read("governed.payments"), record => Assert.Equal("************1111", Payload(record.Value!).GetProperty("card").GetString()));
+
+        // A GUID that nobody has, and one of another subject's schema.
+        string elsewhere = RegistryCase.Schema.Replace("Payment", "Elsewhere", StringComparison.Ordinal);
+        int stranger = await world.RegisterAsync("elsewhere-value", elsewhere);
+        Pipe(world, bare, [1, .. Guid.NewGuid().ToByteArray()]);
+        Pipe(world, bare, await world.GuidFrameAsync(stranger));
+        Assert.Equal(["unknown-schema-id", "not-a-version"], world.Driver.Decisions().Skip(3).Select(Code));
+
+        // Who knows only prefixes reads by the id, another subject's though it is.
+        BinaryPrimitives.WriteInt32BigEndian(byId.AsSpan(1), stranger);
+        Pipe(world, byId, guid);
+        Assert.Equal("frame-conflict", Code(world.Driver.Decisions()[^1]));
+
+        // A new version, first named by its GUID.
+        string tagged = RegistryCase.Schema.Replace("\"note\",\"type\":\"string\"", "\"note\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal);
+        int second = await world.RegisterAsync("raw.payments-value", tagged);
+        byte[] secondGuid = await world.GuidFrameAsync(second);
+        Pipe(world, bare, secondGuid);
+        Assert.Equal("*", Payload(world.Driver.Read("governed.payments")[^1].Value!).GetProperty("note").GetString());
+
+        // From here on nobody needs to be asked about either.
+        await world.StopAsync();
+        Pipe(world, [.. secondGuid, .. bare]);
+        Pipe(world, bare, guid);
+        Assert.Empty(world.Driver.Waiting);
+        Assert.Equal(["*", "*"], world.Driver.Read("governed.payments").TakeLast(2).Select(record => Payload(record.Value!).GetProperty("note").GetString()));
+        BinaryPrimitives.WriteInt32BigEndian(byId.AsSpan(1), second);
+        Pipe(world, byId, guid);
+        Assert.Equal("frame-conflict", Code(world.Driver.Decisions()[^1]));
+
+        static void Pipe(RegistryCase world, byte[] value, byte[]? header = null) =>
+            world.Driver.Pipe(RegistryCase.Payments, null, value, header is null ? null : [new("__value_schema_id", header)]);
+
+        // The records' first field is a text of three characters: a payload begins with its length.
+        static int Front(byte[] value) => value[0] switch { 0 => 5, 1 => 17, _ => 0 };
+
+        static JsonElement Payload(byte[] value) => RegistryCase.Read(RegistryCase.Schema, [.. new byte[5], .. value[Front(value)..]]);
+
+        static string? Code(JsonElement decision) => decision.GetProperty("errors")[0].GetProperty("code").GetString();
+    }
+
+    [Fact]
     public async Task DeletedVersion_StillTagsWhatItTagged()
     {
         await using RegistryCase world = await RegistryCase.StartAsync();

@@ -24,6 +24,10 @@ public sealed partial class BadInputTests
         ["schema id zero"] = () => Value("0000000000aa"),
         ["negative schema id"] = () => Value("00ffffffffaa"),
         ["prefix and header name different schemas"] = () => Value("0000000007aa", ("__value_schema_id", "0000000008")),
+        ["prefix names an id, schema header another schema's GUID"] = () => Value("0000000007aa", ("__value_schema_id", GuidFrame(8))),
+        ["prefix names an id, schema header an unknown GUID"] = () => Value("0000000007aa", ("__value_schema_id", GuidFrame(99))),
+        ["prefix names another subject's schema by id, schema header a version by GUID"] = () => Answered("00000003e7aa", WriterAdmission.NotAdmitted, GuidFrame(7)),
+        ["prefix names a GUID, schema header another schema's id"] = () => Value(GuidFrame(7) + "aa", ("__value_schema_id", "0000000008")),
         ["schema header twice"] = () => Value("0000000007aa", ("__value_schema_id", "0000000007"), ("__value_schema_id", "0000000007")),
         ["schema header that is no frame"] = () => Value("aa", ("__value_schema_id", "000000")),
         ["unknown schema id"] = () => Answered("00000003e7aa", WriterAdmission.UnknownId),
@@ -109,6 +113,7 @@ public sealed partial class BadInputTests
         ["Avro key without a frame"] = () => Key("633d31"),
         ["Avro key cut short"] = () => Key("000000000b"),
         ["Avro key whose prefix and header disagree"] = () => Key("000000000b02", "000000000c"),
+        ["Avro key whose prefix names an id, and header another schema's GUID"] = () => Key("000000000b02", GuidFrame(12)),
         ["Avro key of an unknown schema"] = () => KeyAnswered(WriterAdmission.UnknownId),
         ["Avro key of another subject's schema"] = () => KeyAnswered(WriterAdmission.NotAdmitted),
         ["JSON key with a property twice"] = () => JsonKey("{\"a\":1,\"a\":2}"),
@@ -192,9 +197,13 @@ public sealed partial class BadInputTests
         return File.ReadAllText(Path.Combine(folder!, "docs", "reference", "bad-input.md"));
     }
 
-    private static Verdict Value(string? hex, params (string Name, string Hex)[] headers)
+    /// <summary>What names the schema of an id by GUID.</summary>
+    private static string GuidFrame(int id) => Convert.ToHexString(Bench.GuidFrame(id));
+
+    private static Verdict Value(string? hex, params (string Name, string Hex)[] headers) => Value(Bench.Of(Bench.Yaml(Tag), (7, Bench.PaymentSchema), (8, Bench.PaymentSchema)), hex, headers);
+
+    private static Verdict Value(Bench bench, string? hex, params (string Name, string Hex)[] headers)
     {
-        Bench bench = Bench.Of(Bench.Yaml(Tag));
         foreach ((string name, string value) in headers) { bench.Headers.Add(Encoding.UTF8.GetBytes(name), Convert.FromHexString(value)); }
         return bench.Decide(hex is null ? null : Convert.FromHexString(hex));
     }
@@ -206,9 +215,10 @@ public sealed partial class BadInputTests
         return bench.Decide(Bench.Payment);
     }
 
-    private static Verdict Answered(string hex, WriterAdmission admission)
+    private static Verdict Answered(string hex, WriterAdmission admission, string? header = null)
     {
         Bench bench = Bench.Of(Bench.Yaml(Tag));
+        if (header is not null) { bench.Headers.Add(FrameReader.ValueHeader, Convert.FromHexString(header)); }
         byte[] value = Convert.FromHexString(hex);
         JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict);
         Assert.False(needed.Decided);
@@ -249,10 +259,10 @@ public sealed partial class BadInputTests
         return bench.Decide(Bench.Framed(7, Encoding.UTF8.GetBytes(text)));
     }
 
-    private static Verdict Key(string hex, string? header = null)
+    private static Verdict Key(string hex, string? header = null, string binding = "")
     {
-        KeyBench bench = KeyBench.Of(Tag);
-        if (header is not null) { bench.Headers.Add("__key_schema_id"u8, Convert.FromHexString(header)); }
+        KeyBench bench = KeyBench.Of(Tag, binding);
+        if (header is not null) { bench.Headers.Add(FrameReader.KeyHeader, Convert.FromHexString(header)); }
         return bench.Decide(Convert.FromHexString(hex));
     }
 

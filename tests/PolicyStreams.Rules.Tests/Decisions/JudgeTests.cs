@@ -7,6 +7,11 @@ namespace PolicyStreams.Rules.Tests.Decisions;
 
 public class JudgeTests
 {
+    // By `Card` a value that is framed with its id is a card's number; by `Numbers` the same bytes, prefix included, are five small numbers and a text.
+    private const string Card = """{"type":"record","name":"P","fields":[{"name":"pan","type":"string","confluent:tags":["PAN"]}]}""";
+    private const string Numbers = """{"type":"record","name":"P","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"},{"name":"c","type":"int"},{"name":"d","type":"int"},{"name":"e","type":"int"},{"name":"note","type":"string"}]}""";
+    private const string CardValue = """{"pan":"4111111111111111"}""";
+
     private const string Hold = "{ approvers: [risk], quorum: 2, expires: 4h, on_expiry: deny, reason: look }";
 
     [Fact]
@@ -298,6 +303,92 @@ public class JudgeTests
         Assert.False(bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict).Decided);
     }
 
+    [Theory]
+    [InlineData(true, 8, "x")]
+    [InlineData(true, 7, "frame-conflict")]
+    [InlineData(true, 99, "frame-conflict")]
+    [InlineData(false, 8, "x")]
+    [InlineData(false, 7, "frame-conflict")]
+    public void Frame_WithAnIdAndAGuid_IsOfOneSchemaOrRefused(bool idInFront, int other, string expected)
+    {
+        Bench bench = CardBench();
+        byte[] payload = bench.Encode(CardValue)[5..];
+        bench.Headers.Add(FrameReader.ValueHeader, idInFront ? Bench.GuidFrame(other) : Bench.Framed(other, []));
+        byte[] front = idInFront ? Bench.Framed(8, []) : Bench.GuidFrame(8);
+        bench.Decide([.. front, .. payload]);
+        if (expected == "frame-conflict")
+        {
+            Assert.Equal((Outcome.Deny, "ps:undecodable"), (bench.Verdict.Outcome, Assert.Single(bench.Verdict.Rules)));
+            Assert.Equal([new DecisionError("ps:undecodable", expected)], bench.Verdict.Errors);
+            return;
+        }
+
+        Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
+        byte[] published = [.. front, 2, (byte)'x'];
+        Assert.Equal(published, bench.Output.Written.ToArray());
+    }
+
+    [Theory]
+    [InlineData("header")]
+    [InlineData("prefix")]
+    public void Frame_WithAGuidAlone_IsReadAndMasked(string where)
+    {
+        Bench bench = CardBench();
+        byte[] payload = bench.Encode(CardValue)[5..], front = where == "prefix" ? Bench.GuidFrame(8) : [];
+        if (where == "header") { bench.Headers.Add(FrameReader.ValueHeader, Bench.GuidFrame(8)); }
+        bench.Decide([.. front, .. payload]);
+        Assert.Equal((Outcome.Allow, 8), (bench.Verdict.Outcome, bench.Verdict.SchemaId));
+        byte[] published = [.. front, 2, (byte)'x'];
+        Assert.Equal(published, bench.Output.Written.ToArray());
+    }
+
+    [Theory]
+    [InlineData(WriterAdmission.UnknownId, null)]
+    [InlineData(WriterAdmission.NotAdmitted, "frame-conflict")]
+    [InlineData(WriterAdmission.Unusable, "frame-conflict")]
+    [InlineData(WriterAdmission.Admitted, "frame-conflict")]
+    public void Header_OfAGuid_OverWhatMayBeAnId_AsksWhoseItIs(WriterAdmission admission, string? code)
+    {
+        Bench bench = CardBench();
+        byte[] value = bench.Encode(CardValue, id: 9);
+        bench.Headers.Add(FrameReader.ValueHeader, Bench.GuidFrame(7));
+        JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict);
+        Assert.Equal((false, 9, (Guid?)null), (needed.Decided, needed.NeededSchemaId, needed.NeededSchemaGuid));
+        bench.Binding.Answer(needed, 9, admission, admission == WriterAdmission.Admitted ? new SchemaVersion(3, 9, AvroSchema.Parse(Card)) { Guid = Bench.GuidOf(9) } : null);
+        bench.Decide(value);
+        Assert.Equal(code, bench.Verdict.Errors.Select(error => error.Code).SingleOrDefault());
+
+        // Nobody's id: the bytes are a value of the header's schema, which begins with zeros.
+        if (code is null) { Assert.Equal((Outcome.Allow, 7, 0), (bench.Verdict.Outcome, bench.Verdict.SchemaId, bench.Output.Length)); }
+    }
+
+    [Fact]
+    public void Header_OfAGuid_OverAnIdThatWasNobodys_IsAskedAboutAgain()
+    {
+        Bench bench = CardBench();
+        byte[] value = bench.Encode(CardValue, id: 9);
+        bench.Headers.Add(FrameReader.ValueHeader, Bench.GuidFrame(7));
+        bench.Binding.AddWriter(9, WriterAdmission.UnknownId, null);
+        Assert.Equal(Outcome.Allow, bench.Decide(value).Outcome);
+        bench.Binding.ForgetRefusals();
+        Assert.Equal(9, bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict).NeededSchemaId);
+    }
+
+    [Fact]
+    public void Header_OfAnIdThatNobodyWasAskedAbout_OverItsOwnGuid_IsAskedForAndRead()
+    {
+        Bench bench = CardBench();
+        byte[] value = [.. Bench.GuidFrame(9), .. bench.Encode(CardValue)[5..]];
+        bench.Headers.Add(FrameReader.ValueHeader, Bench.Framed(9, []));
+        JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(value), bench.Output, bench.Verdict);
+        Assert.Equal((false, 9), (needed.Decided, needed.NeededSchemaId));
+        bench.Binding.Answer(needed, 9, WriterAdmission.Admitted, new SchemaVersion(3, 9, AvroSchema.Parse(Card)) { Guid = Bench.GuidOf(9) });
+        bench.Decide(value);
+        Assert.Equal((Outcome.Allow, 9), (bench.Verdict.Outcome, bench.Verdict.SchemaId));
+        byte[] published = [.. Bench.GuidFrame(9), 2, (byte)'x'];
+        Assert.Equal(published, bench.Output.Written.ToArray());
+    }
+
     [Fact]
     public void JsonText_Null_IsAValueNotATombstone()
     {
@@ -406,4 +497,7 @@ public class JudgeTests
             Assert.True(bench.Verdict.Rules.SequenceEqual(on.Select(i => $"r{i}")), $"seed {Seed}, round {round}: {string.Join(",", bench.Verdict.Errors)}");
         }
     }
+
+    /// <summary>Versions 7, of <see cref="Numbers"/>, and 8, of <see cref="Card"/>, which is the checked one: card numbers are masked.</summary>
+    private static Bench CardBench(string binding = "") => Bench.Of(Bench.Yaml("- { id: pan, mask: { tag: PAN, constant: x } }", binding), (7, Numbers), (8, Card));
 }

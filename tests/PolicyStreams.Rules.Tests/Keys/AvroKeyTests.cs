@@ -160,6 +160,36 @@ public class AvroKeyTests
         Assert.Equal("key-frame-conflict", bench.Decide(key).Errors[0].Code);
     }
 
+    [Theory]
+    [InlineData(12, null)]
+    [InlineData(11, "key-frame-conflict")]
+    [InlineData(99, "key-frame-conflict")]
+    public void Header_OfAGuid_OverAnIdInFront_IsOfOneSchemaOrRefused(int other, string? code)
+    {
+        KeyBench bench = NumbersOrText();
+        byte[] key = bench.Encode("\"c-4711\"", 2);
+        bench.Headers.Add(FrameReader.KeyHeader, Bench.GuidFrame(other));
+        bench.Decide(key);
+        Assert.Equal(code, bench.Verdict.Errors.Select(error => error.Code).SingleOrDefault());
+        Assert.Equal(code is null ? ["r"] : ["ps:undecodable"], bench.Verdict.Rules);
+    }
+
+    [Theory]
+    [InlineData(WriterAdmission.UnknownId, null)]
+    [InlineData(WriterAdmission.NotAdmitted, "key-frame-conflict")]
+    public void Header_OfAGuid_OverWhatMayBeAnId_AsksWhoseItIs(WriterAdmission admission, string? code)
+    {
+        KeyBench bench = NumbersOrText();
+        byte[] key = bench.Encode("\"c-4711\"", 2);
+        key[4] = 13;
+        bench.Headers.Add(FrameReader.KeyHeader, Bench.GuidFrame(11));
+        JudgeResult needed = bench.Judge.Decide(bench.Binding, bench.Input(key), bench.Output, bench.Verdict);
+        Assert.Equal((false, 13, true), (needed.Decided, needed.NeededSchemaId, needed.OfKey));
+        bench.Binding.Answer(needed, 13, admission, null);
+        bench.Decide(key);
+        Assert.Equal(code, bench.Verdict.Errors.Select(error => error.Code).SingleOrDefault());
+    }
+
     [Fact]
     public void OlderKey_ReadsMissingFieldsAsTheirDefault()
     {
@@ -258,4 +288,8 @@ public class AvroKeyTests
         Run(200);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
+
+    /// <summary>Keys of version 12 are a text; the same bytes, prefix included, are a key of version 11: five small numbers and a text.</summary>
+    private static KeyBench NumbersOrText() => KeyBench.Of("- { id: r, tag: { a: b } }", "",
+        """{"type":"record","name":"N","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"},{"name":"c","type":"int"},{"name":"d","type":"int"},{"name":"e","type":"int"},{"name":"t","type":"string"}]}""", "\"string\"");
 }

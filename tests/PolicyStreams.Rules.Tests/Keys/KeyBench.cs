@@ -52,7 +52,7 @@ internal sealed class KeyBench
         var subjects = new Dictionary<string, SubjectSchemas>
         {
             ["payments"] = new("", [new SchemaVersion(1, 0, PolicyStreams.Schemas.Json.SchemalessJson.Instance)]),
-            ["payments/key"] = new(load.Set.Bindings[0].KeySubject!, [.. parsed.Select((schema, i) => new SchemaVersion(i + 1, 11 + i, schema))]),
+            ["payments/key"] = new(load.Set.Bindings[0].KeySubject!, [.. parsed.Select((schema, i) => new SchemaVersion(i + 1, 11 + i, schema) { Guid = Bench.GuidOf(11 + i) })]),
         };
         CompiledPolicy? policy = CompiledPolicy.Compile(load.Set.Policies[0], subjects, Bench.Keys(), said);
         if (policy is null) { return null; }

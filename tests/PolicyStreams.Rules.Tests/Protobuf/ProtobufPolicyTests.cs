@@ -167,6 +167,25 @@ public sealed class ProtobufPolicyTests
     }
 
     [Theory]
+    [InlineData(7, "00", null)]
+    [InlineData(7, "0202", "frame-conflict")]
+    [InlineData(8, "00", "frame-conflict")]
+    public void Decide_HeaderFrameOfAGuid_OverAnIdInFront_IsOfOneMessageOrRefused(int id, string indexes, string? code)
+    {
+        Bench bench = Of("- { id: r, when: value.id == \"o-1\", tag: { a: b } }");
+        bench.Headers.Add("__value_schema_id"u8, [.. Bench.GuidFrame(id), .. Convert.FromHexString(indexes)]);
+        Assert.Equal(code, bench.Decide(Wire.Framed(7, new Wire().Text(1, "o-1"))).Errors.Select(error => error.Code).SingleOrDefault());
+    }
+
+    [Fact]
+    public void Decide_HeaderFrameOfAGuid_TakesTheIndexesThere()
+    {
+        Bench bench = Of("- { id: r, when: value.id == \"o-1\", tag: { a: b } }");
+        bench.Headers.Add("__value_schema_id"u8, [.. Bench.GuidFrame(7), 0]);
+        Assert.Equal(["r"], bench.Decide(new Wire().Text(1, "o-1").Bytes).Rules);
+    }
+
+    [Theory]
     [InlineData("07 0a05 4f72646572", null)]
     [InlineData("0c 0a0a 73686f702e4f72646572", null)]
     [InlineData("00", null)]

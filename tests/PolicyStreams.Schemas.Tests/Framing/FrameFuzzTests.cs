@@ -16,14 +16,14 @@ public class FrameFuzzTests(ITestOutputHelper output)
     [Fact]
     public void Read_DamagedFrames_NeverMeansTwoThings()
     {
-        int read = 0, refused = 0;
+        int read = 0, refused = 0, unsettled = 0;
         Run(random =>
         {
             byte[] value = Bytes(random);
             byte[] header = random.Next(3) == 0 ? [] : Bytes(random);
             int headers = header.Length == 0 ? 0 : random.Next(1, 3);
             var framing = (PolicyStreams.Schemas.Framing)random.Next(4);
-            var rivals = new Rivals(random.Next(3));
+            var rivals = new Rivals(random.Next(3), random.Next(2) == 0 ? SchemaIdStanding.Unknown : SchemaIdStanding.Absent);
             long before = GC.GetAllocatedBytesForCurrentThread();
             DecodeOutcome outcome = FrameReader.Read(framing, value, header, headers, out SchemaFrame frame, rivals);
             Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -33,6 +33,14 @@ public class FrameFuzzTests(ITestOutputHelper output)
                 refused++;
                 Assert.True(outcome is DecodeOutcome.NotFramed or DecodeOutcome.FrameConflict, what);
                 Assert.Equal(default, frame);
+                return;
+            }
+
+            if (frame.Unsettled)
+            {
+                // Nothing is read before somebody says whose id it is.
+                unsettled++;
+                Assert.True(frame.PayloadStart == 0 && frame.Schema.Kind == SchemaRefKind.Id && headers == 1 && rivals.Standing((int)frame.Schema.Id, out _) == SchemaIdStanding.Unknown, what);
                 return;
             }
 
@@ -46,9 +54,13 @@ public class FrameFuzzTests(ITestOutputHelper output)
             Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(PolicyStreams.Schemas.Framing.Confluent, header, default, 0, out SchemaFrame named));
             bool same = named.Schema == frame.Schema || (named.Schema.Kind != frame.Schema.Kind && frame.PayloadStart > 0);
             Assert.True(same, what);
+
+            // Who knows only the prefix finds it too, or an id that no schema has.
+            if (FrameReader.Read(PolicyStreams.Schemas.Framing.Confluent, value, default, 0, out SchemaFrame front) != DecodeOutcome.Decoded) { return; }
+            Assert.True(front.Schema == frame.Schema || (front.Schema.Kind == SchemaRefKind.Id && rivals.Standing((int)front.Schema.Id, out _) == SchemaIdStanding.Absent), what);
         });
-        output.WriteLine($"read {read}, refused {refused}");
-        Assert.True(read > 100 && refused > 100);
+        output.WriteLine($"read {read}, refused {refused}, unsettled {unsettled}");
+        Assert.True(read > 100 && refused > 100 && unsettled > 100);
     }
 
     [Fact]
@@ -127,13 +139,13 @@ public class FrameFuzzTests(ITestOutputHelper output)
     }
 
     /// <summary>Knows as many ids as it is told: id 1 is the first GUID, and so on.</summary>
-    private sealed class Rivals(int known) : IFrameRivals
+    private sealed class Rivals(int known, SchemaIdStanding others) : IFrameRivals
     {
-        public bool TryGetGuid(int id, out Guid guid)
+        public SchemaIdStanding Standing(int id, out Guid? guid)
         {
             bool found = id >= 1 && id <= known;
-            guid = found ? s_guids[id - 1] : default;
-            return found;
+            guid = found ? s_guids[id - 1] : null;
+            return found ? SchemaIdStanding.Present : others;
         }
     }
 }

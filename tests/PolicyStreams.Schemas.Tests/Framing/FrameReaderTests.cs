@@ -70,12 +70,24 @@ public class FrameReaderTests
         byte[] value = [.. _idFrame, 9];
         Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _guidFrame, 1, out _));
         Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _guidFrame, 1, out _, new Known(258, Guid.NewGuid())));
+        Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _guidFrame, 1, out _, new Known(258, null)));
         Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(Framing.Confluent, value, _guidFrame, 1, out SchemaFrame frame, new Known(258, _guid)));
         Assert.Equal(5, frame.PayloadStart);
 
-        // An id that nobody knows: the payload happens to begin with a zero byte.
+        // An id that nobody has: the payload happens to begin with a zero byte.
         Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(Framing.Confluent, value, _guidFrame, 1, out frame, new Known(7, _guid)));
         Assert.Equal(new SchemaFrame(SchemaRef.ByGuid(_guid), 0), frame);
+    }
+
+    [Fact]
+    public void Read_IdAndGuid_WhereNobodyWasAskedAboutTheId_IsUnsettled()
+    {
+        var nobodyAsked = new Known(7, _guid, SchemaIdStanding.Unknown);
+        foreach ((byte[] front, byte[] header) in (IReadOnlyList<(byte[], byte[])>)[(_idFrame, _guidFrame), (_guidFrame, _idFrame)])
+        {
+            Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(Framing.Confluent, [.. front, 9], header, 1, out SchemaFrame frame, nobodyAsked));
+            Assert.Equal(new SchemaFrame(SchemaRef.ById(258), 0) { Unsettled = true }, frame);
+        }
     }
 
     [Fact]
@@ -84,6 +96,7 @@ public class FrameReaderTests
         byte[] value = [.. _guidFrame, 9];
         Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _idFrame, 1, out _));
         Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _idFrame, 1, out _, new Known(7, _guid)));
+        Assert.Equal(DecodeOutcome.FrameConflict, FrameReader.Read(Framing.Confluent, value, _idFrame, 1, out _, new Known(258, null)));
         Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(Framing.Confluent, value, _idFrame, 1, out SchemaFrame frame, new Known(258, _guid)));
         Assert.Equal(17, frame.PayloadStart);
     }
@@ -128,12 +141,13 @@ public class FrameReaderTests
         Assert.Equal(new SchemaFrame(SchemaRef.None, 0), frame);
     }
 
-    private sealed class Known(int id, Guid guid) : IFrameRivals
+    /// <summary>Knows one id.</summary>
+    private sealed class Known(int id, Guid? guid, SchemaIdStanding others = SchemaIdStanding.Absent) : IFrameRivals
     {
-        public bool TryGetGuid(int asked, out Guid known)
+        public SchemaIdStanding Standing(int asked, out Guid? known)
         {
-            known = guid;
-            return asked == id;
+            known = asked == id ? guid : null;
+            return asked == id ? SchemaIdStanding.Present : others;
         }
     }
 }
