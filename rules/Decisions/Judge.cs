@@ -228,26 +228,15 @@ public sealed partial class Judge
 
     private static DecodeOutcome ReadFrame(CompiledBinding binding, in RecordInput input, out SchemaFrame frame)
     {
-        if (binding.Unframed)
-        {
-            frame = default;
-            return DecodeOutcome.Decoded;
-        }
-
         int headers = SchemaHeader(input.Headers, FrameReader.ValueHeader, out ReadOnlySpan<byte> header);
-        return FrameReader.Read(binding.Document.Framing, input.Value, header, headers, out frame, binding.Writers, binding.Document.Format == SchemaFormat.Protobuf);
+        Framing framing = binding.Unframed ? Framing.None : binding.Document.Framing;
+        return FrameReader.Read(framing, input.Value, header, headers, out frame, binding.Writers, binding.Document.Format == SchemaFormat.Protobuf);
     }
 
     private static DecodeOutcome ReadKeyFrame(KeyCodec keys, RecordHeaders all, ReadOnlySpan<byte> key, out SchemaFrame frame)
     {
-        if (keys.Writers!.Unframed)
-        {
-            frame = default;
-            return DecodeOutcome.Decoded;
-        }
-
         int headers = SchemaHeader(all, FrameReader.KeyHeader, out ReadOnlySpan<byte> header);
-        return FrameReader.Read(keys.Framing, key, header, headers, out frame, keys.Writers);
+        return FrameReader.Read(keys.Writers!.Unframed ? Framing.None : keys.Framing, key, header, headers, out frame, keys.Writers);
     }
 
     /// <summary>Goes past the message indexes: behind the prefix, or where a header alone names the schema, in the header.</summary>

@@ -390,6 +390,33 @@ public class JudgeTests
     }
 
     [Fact]
+    public void Framing_None_ReadsByTheCheckedVersion_AndRefusesASchemaHeader()
+    {
+        Bench bench = CardBench("framing: none");
+        byte[] value = bench.Encode(CardValue)[5..];
+        bench.Decide(value);
+        Assert.Equal((Outcome.Allow, 8, 2), (bench.Verdict.Outcome, bench.Verdict.SchemaId, bench.Verdict.ValueLength));
+
+        // By an older version's bytes, or with a prefix, it is no value of the checked version.
+        Assert.Equal(Outcome.Deny, bench.Decide(Bench.Framed(8, value)).Outcome);
+        foreach (byte[] header in (byte[][])[Bench.Framed(8, []), Bench.Framed(7, []), Bench.GuidFrame(8), []])
+        {
+            bench.Headers.Clear();
+            bench.Headers.Add(FrameReader.ValueHeader, header);
+            Assert.Equal([new DecisionError("ps:undecodable", "frame-conflict")], bench.Decide(value).Errors);
+        }
+    }
+
+    [Fact]
+    public void JsonWithoutASchema_UnderASchemaHeader_IsRefused()
+    {
+        Bench bench = Bench.Of(Bench.JsonYaml("- { id: t, tag: { a: b } }"));
+        Assert.Equal(Outcome.Allow, bench.Decide("{}").Outcome);
+        bench.Headers.Add(FrameReader.ValueHeader, Bench.GuidFrame(7));
+        Assert.Equal([new DecisionError("ps:undecodable", "frame-conflict")], bench.Decide("{}").Errors);
+    }
+
+    [Fact]
     public void JsonText_Null_IsAValueNotATombstone()
     {
         Bench bench = Bench.Of(Bench.JsonYaml("- { id: nothing, when: value == null, tag: { a: b } }", "tombstones: deny"));

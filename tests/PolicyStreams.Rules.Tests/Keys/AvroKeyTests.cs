@@ -191,6 +191,21 @@ public class AvroKeyTests
     }
 
     [Fact]
+    public void Framing_None_RefusesASchemaHeader()
+    {
+        KeyBench bench = KeyBench.Of("- { id: r, when: 'key.region == \"US\"', deny: {} }", "key_framing: none");
+        byte[] key = bench.Encode(KeyBench.Key)[5..];
+        Assert.Equal(["r"], bench.Decide(key).Rules);
+        bench.Headers.Add(FrameReader.KeyHeader, Bench.GuidFrame(11));
+        Assert.Equal([new DecisionError("ps:undecodable", "key-frame-conflict")], bench.Decide(key).Errors);
+
+        Bench json = Bench.Of(Bench.Yaml(Tag).Replace("key_format: string", "key_format: json", StringComparison.Ordinal));
+        json.Key = "{}"u8.ToArray();
+        json.Headers.Add(FrameReader.KeyHeader, Bench.GuidFrame(11));
+        Assert.Equal([new DecisionError("ps:undecodable", "key-frame-conflict")], json.Decide(Bench.Payment).Errors);
+    }
+
+    [Fact]
     public void OlderKey_ReadsMissingFieldsAsTheirDefault()
     {
         string older = KeyBench.Schema.Replace("{\"name\":\"region\",\"type\":\"string\",\"default\":\"EU\"},", "", StringComparison.Ordinal);
