@@ -24,6 +24,9 @@ internal sealed partial class PolicyStore(
     // A schema may be registered after the first record that names it: refused ids are asked for again after so many looks.
     private const int LooksBetweenForgetting = 30;
     private string _stamp = "";
+
+    // The files that did not load, so that they are not tried and told of at every look.
+    private string _failed = "";
     private Task _refresh = Task.CompletedTask;
     private volatile PolicySnapshot? _current;
 
@@ -64,7 +67,6 @@ internal sealed partial class PolicyStore(
     public async Task WatchAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(LookInterval, time);
-        string failed = "";
         int looks = 0;
         while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
         {
@@ -74,46 +76,50 @@ internal sealed partial class PolicyStore(
                 if (_refresh.IsCompleted) { _refresh = RefreshAsync(stopping); }
             }
 
-            try
-            {
-                IReadOnlyList<PolicyFile> files = PolicyFolder.Read(path);
-                string stamp = PolicyFolder.Stamp(files);
-                if (stamp == _stamp)
-                {
-                    if (failed.Length > 0) { health.Good("policy"); }
-                    failed = "";
-                    continue;
-                }
+            await LookAsync(stopping).ConfigureAwait(false);
+        }
+    }
 
-                if (stamp == failed) { continue; }
-                using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
-                PolicyAttempt attempt = await LoadAsync(files, stopping).ConfigureAwait(false);
-                if (attempt.Unreachable is not null)
-                {
-                    if (health.Bad("policy", "a changed policy waits for the registry: " + attempt.Unreachable)) { PolicyLog.RegistryUnreachable(logger, attempt.Unreachable); }
-                }
-                else if (attempt.Snapshot is { } snapshot)
-                {
-                    _stamp = stamp;
-                    failed = "";
-                    PutInForce(snapshot);
-                    health.Good("policy");
-                }
-                else
-                {
-                    failed = stamp;
-                    health.Bad("policy", "a changed policy does not load; the one before stays in force: " + attempt.Diagnostics.First(d => d.Severity == Severity.Error));
-                    foreach (Diagnostic diagnostic in attempt.Diagnostics) { PolicyLog.Rejected(logger, diagnostic.ToString()); }
-                }
-            }
-            catch (IOException e)
+    /// <summary>Looks once: changed files are put in force, all of them or none, and health says what stands in the way.</summary>
+    internal async Task LookAsync(CancellationToken stopping)
+    {
+        try
+        {
+            IReadOnlyList<PolicyFile> files = PolicyFolder.Read(path);
+            string stamp = PolicyFolder.Stamp(files);
+            if (stamp == _stamp)
             {
-                if (health.Bad("policy", "policy files cannot be read; what was loaded stays in force: " + e.Message)) { PolicyLog.Unreadable(logger, e.Message); }
+                _failed = "";
+                health.Good("policy");
+                return;
             }
-            catch (UnauthorizedAccessException e)
+
+            if (stamp == _failed) { return; }
+            using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
+            PolicyAttempt attempt = await LoadAsync(files, stopping).ConfigureAwait(false);
+            if (attempt.Unreachable is not null)
             {
-                if (health.Bad("policy", "policy files cannot be read; what was loaded stays in force: " + e.Message)) { PolicyLog.Unreadable(logger, e.Message); }
+                if (health.Bad("policy", "a changed policy waits for the registry: " + attempt.Unreachable)) { PolicyLog.RegistryUnreachable(logger, attempt.Unreachable); }
             }
+            else if (attempt.Snapshot is { } snapshot)
+            {
+                _stamp = stamp;
+                _failed = "";
+                PutInForce(snapshot);
+                health.Good("policy");
+            }
+            else
+            {
+                _failed = stamp;
+                health.Bad("policy", "a changed policy does not load; the one before stays in force: " + attempt.Diagnostics.First(d => d.Severity == Severity.Error));
+                foreach (Diagnostic diagnostic in attempt.Diagnostics) { PolicyLog.Rejected(logger, diagnostic.ToString()); }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What stood in the way before is found again once they can be read.
+            _failed = "";
+            if (health.Bad("policy", "policy files cannot be read; what was loaded stays in force: " + e.Message)) { PolicyLog.Unreadable(logger, e.Message); }
         }
     }
 

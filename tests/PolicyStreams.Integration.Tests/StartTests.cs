@@ -88,8 +88,12 @@ public sealed partial class StartTests(KafkaFixture kafka, RegistryFixture regis
 
         payments.WritePolicy(text => PaymentsCase.Once(text, "when: value.country in [\"KP\", \"IR\", \"SY\", \"CU\"]", "when: value.amout > 0.0"));
         await SaysAsync(processor, "amout");
+        Assert.Equal(503, await processor.StatusAsync("/ready"));
         Assert.Equal("allow", await DecideNextAsync(payments, processor, records));
         Assert.Single((await Decided(payments)).Select(decision => decision.Json().GetProperty("digest").GetString()).Distinct());
+
+        payments.WritePolicy(text => text);
+        await processor.ReadyAsync(s_deadline);
     }
 
     private static async Task<string> OneCleanRecordAsync(PaymentsCase payments)
