@@ -140,7 +140,7 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
 
             first = false;
             _out.Append(Key(entry.Key)).Append(':');
-            Value(entry.Value, indent, entry.Key.Text.Length + 1);
+            Value(entry.Value, indent, entry.Key.Text.Length + 1, entry.Key.Line);
         }
     }
 
@@ -153,26 +153,29 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         return node.Entries.Select((entry, i) => (entry, i)).OrderBy(pair => Array.IndexOf(itemOrder, pair.entry.Key.Text) is >= 0 and int at ? at : itemOrder.Length).ThenBy(pair => pair.i).Select(pair => pair.entry);
     }
 
-    private void Value(YamlNode value, int indent, int used)
+    private void Value(YamlNode value, int indent, int used, int keyLine)
     {
-        if (!Block(value, indent, used))
+        int first = FirstLine(value);
+        bool plain = value.Items.Count + value.Entries.Count == 0;
+        if (!Block(value, indent, used) && (plain || !HasComment(keyLine, first)))
         {
             string flow = Flow(value, inFlow: false);
             _out.Append(flow.Length > 0 ? " " : "").Append(flow);
-            Trail(value.Line, LastLine(value));
+            Trail(keyLine, LastLine(value));
             _out.Append('\n');
             return;
         }
 
+        // What stands behind the key, where its value begins in a later line, speaks of the whole.
         switch (value.Kind)
         {
             case YamlKind.Mapping:
-                Trail(value.Line - 1, value.Line - 1);
+                Trail(keyLine, first - 1);
                 _out.Append('\n');
                 Mapping(value, indent + 2);
                 break;
             case YamlKind.Sequence:
-                Trail(value.Line - 1, value.Line - 1);
+                Trail(keyLine, first - 1);
                 _out.Append('\n');
                 Sequence(value, indent + 2);
                 break;
@@ -237,12 +240,14 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         test(node) || node.Items.Any(item => Any(item, test)) || node.Entries.Any(entry => Any(entry.Value, test));
 
     /// <summary>True where a comment stands between the node's first and last line: it needs a line to stand on.</summary>
-    private bool HasComment(YamlNode node)
+    private bool HasComment(YamlNode node) => HasComment(node.Line, LastLine(node));
+
+    /// <summary>True where a comment stands in these lines, the last one left out.</summary>
+    private bool HasComment(int from, int to)
     {
-        int last = LastLine(node);
         for (int i = 0; i < comments.Count; i++)
         {
-            if (comments[i].Line >= node.Line && comments[i].Line < last) { return true; }
+            if (comments[i].Line >= from && comments[i].Line < to) { return true; }
         }
 
         return false;
@@ -266,11 +271,12 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         // What begins like a number and was quoted stays quoted: 0.0.0.0, 08:30.
         bool numeric = node.Style != YamlStyle.Plain && text.Length > 0 && char.IsAsciiDigit(text[0]);
         if (!numeric && !NeedsQuotes(text, inFlow)) { return text; }
-        if (HasControl(text)) { return Escaped(text); }
+        if (HasControl(text) || text.Contains('\n', StringComparison.Ordinal)) { return Escaped(text); }
         return text.Contains('"', StringComparison.Ordinal) || text.Contains('\\', StringComparison.Ordinal) ? $"'{text.Replace("'", "''", StringComparison.Ordinal)}'" : $"\"{text}\"";
     }
 
-    private static bool HasControl(string text) => text.Any(c => c < ' ' && c != '\n') || text.Contains('\r', StringComparison.Ordinal);
+    // Some readers take U+2028 and U+2029 for ends of lines, as they do U+0085.
+    private static bool HasControl(string text) => text.Any(c => (char.IsControl(c) && c != '\n') || c is '\u2028' or '\u2029' or '\uFEFF');
 
     private static string Escaped(string text)
     {
@@ -279,7 +285,8 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
         {
             if (c is '"' or '\\') { quoted.Append('\\').Append(c); }
             else if (c == '\n') { quoted.Append("\\n"); }
-            else if (c < ' ') { quoted.Append("\\x").Append(((int)c).ToString("x2", System.Globalization.CultureInfo.InvariantCulture)); }
+            else if (c < 0x100 && char.IsControl(c)) { quoted.Append("\\x").Append(((int)c).ToString("x2", System.Globalization.CultureInfo.InvariantCulture)); }
+            else if (c is '\u2028' or '\u2029' or '\uFEFF') { quoted.Append("\\u").Append(((int)c).ToString("x4", System.Globalization.CultureInfo.InvariantCulture)); }
             else { quoted.Append(c); }
         }
 
@@ -352,6 +359,9 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
     private static string Body(string text) => text.TrimStart(' ');
 
     private int KeepBlank(int line) => line >= 2 && line - 2 < _lines.Length && string.IsNullOrWhiteSpace(_lines[line - 2]) ? 1 : 0;
+
+    /// <summary>Where what is inside begins; of a plain value and of one with nothing in it, where it begins itself.</summary>
+    private static int FirstLine(YamlNode node) => node.Items.Count > 0 ? node.Items[0].Line : node.Entries.Count > 0 ? node.Entries[0].Key.Line : node.Line;
 
     private static int LastLine(YamlNode node)
     {

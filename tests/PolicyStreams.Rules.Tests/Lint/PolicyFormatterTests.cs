@@ -1,4 +1,5 @@
 using System.Text;
+using PolicyStreams.Rules.Yaml;
 
 namespace PolicyStreams.Rules.Tests.Lint;
 
@@ -75,6 +76,54 @@ public class PolicyFormatterTests
         string text = Decisions.ReferenceJobTests.Policy, once = Format(text);
         Assert.Equal(once, Format(once));
         Assert.Equal(Bench.Of(text).Policy.Digest, Bench.Of(once).Policy.Digest);
+    }
+
+    // Two comments of one line would become one: the author moves one of them.
+    [Theory]
+    [InlineData("metadata: { name: a }\nowner: # one\n  x # two\n")]
+    [InlineData("rules:\n  - [a, # one\n     b] # two\n")]
+    public void Format_CommentsInTheMiddleOfAValue_AreRefused(string text)
+    {
+        var said = new List<Diagnostic>();
+        Assert.Null(PolicyFormatter.Format(new PolicyFile("p", text), said));
+        Assert.Equal("p:1:1: PS0004 error: the file cannot be formatted without loss, and is left as it is\n  help: move comments out of the middle of values", Assert.Single(said).ToString());
+    }
+
+    // A comment behind a key whose value begins in a later line speaks of the key: it is not moved away from it.
+    [Theory]
+    [InlineData("description: # one\n  x\nowner: me\n", "description: x # one\nowner: me\n")]
+    [InlineData("limits: # one\n\n  record_bytes: 5 # two\nmode: shadow\n", "mode: shadow\nlimits: # one\n  record_bytes: 5 # two\n")]
+    [InlineData("limits: { # one\n  record_bytes: 5 } # two\n", "limits: # one\n  record_bytes: 5 # two\n")]
+    [InlineData("bindings: # one\n# above\n- a # two\n", "bindings: # one\n  # above\n  - a # two\n")]
+    public void Format_CommentBehindAKey_StaysThere(string text, string expected)
+    {
+        string once = Format(text);
+        Assert.Equal(expected, System.Text.RegularExpressions.Regex.Replace(once, " +#", match => match.Index > 0 && once[match.Index - 1] != '\n' ? " #" : match.Value));
+        Assert.Equal(once, Format(once));
+    }
+
+    // Texts that lines, quotes, and other readers would change keep what they say.
+    [Theory]
+    [InlineData("\" a\\nb\"")]
+    [InlineData("\"\\n\"")]
+    [InlineData("\"a\\n\\n\"")]
+    [InlineData("\"a\\tb\\x07c\"")]
+    [InlineData("\"a\\u2028b\\u0085c\\x7f\"")]
+    [InlineData("'it''s # no: comment'")]
+    [InlineData("\"back\\\\slash \\\" both '\"")]
+    [InlineData("|\n    two\n    lines\n")]
+    [InlineData(">-\n    folded\n    lines\n")]
+    public void Format_AnyText_IsKept(string value)
+    {
+        string text = $"metadata:\n  description: {value}\n", once = Format(text);
+        Assert.Equal(Read(text), Read(once));
+        Assert.Equal(once, Format(once));
+
+        static string Read(string text)
+        {
+            var bag = new DiagnosticBag("p");
+            return YamlReader.Read(text, bag)!.Find("metadata")!.Find("description")!.Text;
+        }
     }
 
     [Fact]
