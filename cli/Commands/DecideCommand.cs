@@ -38,6 +38,7 @@ internal static class DecideCommand
             {
                 long timeMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
                 if (parsed.GetValue(time) is { } text && !InstantText.TryParse(text, out timeMs)) { return Terminal.CouldNotRun($"--time: `{text}` is no instant; for example 2026-01-02T03:04:05Z"); }
+                if (parsed.GetValue(groups) is not null && parsed.GetValue(principal) is null) { return Terminal.CouldNotRun("--groups names the groups of --principal ID, and there is none"); }
                 var diagnostics = new List<Diagnostic>();
                 using RegistryClient? registry = inputs.Client(parsed);
                 CompiledBinding? compiled = await CompileAsync(parsed.GetValue(policy)!, parsed.GetValue(binding)!, parsed.GetValue(schema), registry, inputs.Keys(parsed), diagnostics, cancellationToken).ConfigureAwait(false);

@@ -11,7 +11,7 @@ public enum RecordLineFormat : byte
 {
     /// <summary>Plain JSON typed by the schema.</summary>
     Json,
-    /// <summary>The value's bytes in hexadecimal; an empty line is an empty value.</summary>
+    /// <summary>The value's bytes in hexadecimal, of JSON without its frame; an empty line is an empty value.</summary>
     Hex,
 }
 
@@ -161,6 +161,7 @@ public sealed class OfflineJudge(CompiledBinding binding, Principal? principal =
         if (format == RecordLineFormat.Hex)
         {
             line = line.Trim(" \t\r"u8);
+            if (line.Length > 0 && !binding.Unframed && binding.CheckedSchema.Format == SchemaFormat.Json) { binding.AppendFrame(_input); }
             if (line.Length % 2 != 0) { return "an odd number of hexadecimal digits"; }
             if (Convert.FromHexString(line, _input.GetSpan(Math.Max(line.Length / 2, 1)), out _, out int written) != System.Buffers.OperationStatus.Done) { return "not hexadecimal"; }
             _input.Advance(written);
