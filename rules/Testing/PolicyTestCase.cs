@@ -345,7 +345,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         {
             // A key without a schema is a text or a number; one with a schema may be expected, and null come.
             if (binding.Key.Writers is null && expected.Kind != YamlKind.Scalar) { bag.Error(expected, DiagnosticCodes.WrongShape, $"`key` in `expect` of test `{YamlReader.Shown(name)}` is a plain value, not {expected.KindName}"); }
-            else { Same("key", expected.Kind == YamlKind.Scalar ? expected.IsNull ? "null" : expected.Text : expected.KindName, KeyText(binding, input)); }
+            else { Same("key", expected.Kind == YamlKind.Scalar ? expected.IsNull ? "null" : Told(expected.Text) : expected.KindName, KeyText(binding, input)); }
             return;
         }
 
@@ -388,7 +388,7 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         ReadOnlySpan<byte> key = _verdict.KeyRewritten ? _output.Slice(_verdict.KeyStart, _verdict.KeyLength) : input.Key;
         return binding.Key.Format == KeyFormat.Long && key.Length == 8
             ? System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(key).ToString(CultureInfo.InvariantCulture)
-            : Encoding.UTF8.GetString(key);
+            : Told(Encoding.UTF8.GetString(key));
     }
 
     private void HeadersOut(YamlNode expected)
@@ -397,10 +397,10 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
         var got = new List<string>();
         for (int i = 0; i < _verdict.Headers.Count; i++)
         {
-            got.Add($"{Encoding.UTF8.GetString(_verdict.Headers.Name(i))}: {(_verdict.Headers.IsNull(i) ? "null" : Encoding.UTF8.GetString(_verdict.Headers.Value(i)))}");
+            got.Add($"{Encoding.UTF8.GetString(_verdict.Headers.Name(i))}: {(_verdict.Headers.IsNull(i) ? "null" : Told(Encoding.UTF8.GetString(_verdict.Headers.Value(i))))}");
         }
 
-        List<string> want = [.. expected.Entries.SelectMany(entry => (entry.Value.Kind == YamlKind.Sequence ? entry.Value.Items : [entry.Value]).Select(value => $"{entry.Key.Text}: {(value.IsNull ? "null" : value.Text)}"))];
+        List<string> want = [.. expected.Entries.SelectMany(entry => (entry.Value.Kind == YamlKind.Sequence ? entry.Value.Items : [entry.Value]).Select(value => $"{entry.Key.Text}: {(value.IsNull ? "null" : Told(value.Text))}"))];
         if (!want.Order(StringComparer.Ordinal).SequenceEqual(got.Order(StringComparer.Ordinal))) { _failures.Add($"headers: expected {Show(want)}, got {Show(got)}"); }
     }
 
@@ -497,6 +497,9 @@ internal sealed class PolicyTestCase(CompiledPolicy policy, string name, Diagnos
     {
         if (want != got) { _failures.Add($"{key}: expected {want}, got {got}"); }
     }
+
+    /// <summary>A key's or header's text, apart from no text.</summary>
+    private static string Told(string text) => text == "null" ? "\"null\"" : text;
 
     private static string Show(IReadOnlyList<string> texts) => $"[{string.Join(", ", texts)}]";
 

@@ -56,6 +56,144 @@ public class PolicyTestRunnerTests
         Assert.Equal(5, report.Passed);
     }
 
+    // One record that has something of everything: what is expected of it rightly, wrongly, and what is then said.
+    private const string Everything = """
+        apiVersion: policystreams/v1
+        kind: Policy
+        metadata: { name: payments }
+        bindings:
+          - { name: payments, format: json, key_format: string, topics: { routes: [eu] } }
+        rules:
+          - { id: big, when: value.amount > 100.0, hold: { approvers: [risk], reason: big } }
+          - { id: minus, when: value.amount < 0.0, deny: { reason: minus } }
+          - { id: card, mask: { field: card, hmac: k } }
+          - { id: who, mask: { field: key, keep_last: 1 } }
+          - { id: head, mask: { field: 'headers["h"]', constant: x } }
+          - { id: t, tag: { odd: "yes" } }
+          - { id: look, when: value.amount > 1.0, deny: {}, mode: shadow }
+          - { id: bad, when: value.gone == 1.0, tag: { never: so }, mode: shadow }
+        """;
+
+    private const string OfEverything = """{ key: k-1, headers: { h: a, n: null }, value: { amount: 5.0, card: "4111", list: [1, { a: 2 }], none: null } }""";
+
+    public static TheoryData<string, string, string> Expectations() => new()
+    {
+        { "outcome: allow", "outcome: hold", "outcome: expected hold, got allow (bad: no-such-field)" },
+        { "rules: [t, head, who, card]", "rules: [card, who, head]", "rules: expected [card, who, head], got [card, who, head, t]; not expected t (p.policy.yaml:12)" },
+        { "shadow: [look]", "shadow: []", "shadow: expected [], got [look]; not expected look (p.policy.yaml:13)" },
+        { "reasons: []", "reasons: [big]", "reasons: expected [big], got []; missing big" },
+        { "errors: [no-such-field]", "errors: []", "errors: expected [], got [bad: no-such-field]" },
+        { "errors: [no-such-field]", "errors: [null-use]", "errors: expected [null-use], got [bad: no-such-field]" },
+        { "errors: [{ rule: bad, code: no-such-field }]", "errors: [{ rule: t, code: no-such-field }]", "errors: expected [t: no-such-field], got [bad: no-such-field]" },
+        { "tags: { odd: yes }", "tags: {}", "tags: expected [], got [odd: yes]" },
+        { "tags: { odd: yes }", "tags: { odd: maybe }", "tags: expected [odd: maybe], got [odd: yes]" },
+        { "holds: {}", "holds: { big: { quorum: 1 } }", "holds: expected big (p.policy.yaml:7) to hold, got []" },
+        { "masked: [card, key, 'headers[\"h\"]']", "masked: [card, key]", "masked: expected [card, key], got [card, key, headers[\"h\"]]; not expected headers[\"h\"]" },
+        { "keys: [k@1]", "keys: []", "keys: expected [], got [k@1]; not expected k@1" },
+        { "to: governed.payments", "to: eu", "to: expected eu, got governed.payments" },
+        { "route: governed.payments", "route: eu", "route: expected eu, got governed.payments" },
+        { "key: '**1'", "key: k-1", "key: expected k-1, got **1" },
+        { "key: '**1'", "key: null", "key: expected null, got **1" },
+        { "headers: { h: x, n: null }", "headers: { h: x }", "headers: expected [h: x], got [h: x, n: null]" },
+        { "headers: { n: null, h: x }", "headers: { h: [x, x], n: null }", "headers: expected [h: x, h: x, n: null], got [h: x, n: null]" },
+        { "headers: { h: x, n: null }", "headers: { h: x, n: 'null' }", "headers: expected [h: x, n: \"null\"], got [h: x, n: null]" },
+        { "value: { none: null }", "value: { amount: 5.5 }", "value.amount: expected 5.5, got 5.0" },
+        { "value: { amount: 5, list: [1, { a: 2 }] }", "value: { list: [1, { a: 3 }] }", "value.list[1].a: expected 3, got 2" },
+        { "value: { list: [1, {}] }", "value: { list: [1] }", "value.list: expected [1], got [1,{\"a\":2}]" },
+        { "value: {}", "value: { none: {} }", "value.none: expected {}, got null" },
+        { "absent: [gone, list.a]", "absent: [gone, none]", "absent: none is there" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Expectations))]
+    public void Run_EveryKindOfExpectation_IsComparedAndSaid(string right, string wrong, string failure)
+    {
+        PolicyTestReport report = Run($"tests:\n  - {{ name: right, given: {OfEverything}, expect: {{ {right} }} }}\n  - {{ name: wrong, given: {OfEverything}, expect: {{ {wrong} }} }}", Everything);
+        Assert.Empty(report.Diagnostics);
+        Assert.Empty(report.Results[0].Failures);
+        Assert.Equal([failure], report.Results[1].Failures);
+    }
+
+    [Fact]
+    public void Expectations_HaveEveryKey() =>
+        Assert.Equal(PolicyTestCase.ExpectKeys.Order(StringComparer.Ordinal), Expectations().Select(row => row.Data.Item2.Split(':')[0]).Distinct().Order(StringComparer.Ordinal));
+
+    [Theory]
+    [InlineData("value: null", "expect: { value: null }", "")]
+    [InlineData("value: null", "expect: { value: {} }", "value: expected one, got null")]
+    [InlineData("value: { amount: 5.0 }", "expect: { value: null }", "value: expected null, got {\"amount\":5.0}")]
+    [InlineData("value: { amount: -5.0 }", "expect: { value: null, reasons: [minus], to: rejected.payments }", "")]
+    [InlineData("value: { amount: -5.0 }", "expect: { value: {} }", "value: expected one, and nothing would be published (deny)")]
+    [InlineData("value: { amount: -5.0 }", "expect: { absent: [card] }", "absent: nothing would be published (deny)")]
+    [InlineData("value: { amount: 5.0 }, key: 'null'", "expect: { key: null }", "key: expected null, got \"null\"")]
+    [InlineData("value: { amount: 5.0 }, key: 'null'", "expect: { key: 'null' }", "")]
+    [InlineData("value: { amount: 5.0 }", "expect: { key: null, headers: {} }", "")]
+    public void Run_NothingWhereSomethingIsExpected_IsSaid(string given, string expect, string failure)
+    {
+        string policy = Everything.Replace("key_format: string,", "key_format: string, tombstones: allow,", StringComparison.Ordinal).Replace("  - { id: who, mask: { field: key, keep_last: 1 } }\n", "", StringComparison.Ordinal);
+        PolicyTestReport report = Run($"tests:\n  - {{ name: one, given: {{ {given} }}, {expect} }}", policy);
+        Assert.Empty(report.Diagnostics);
+        Assert.Equal(failure, string.Join("; ", Assert.Single(report.Results).Failures));
+    }
+
+    // What a test gives is what conditions see; what it leaves out is what policy.md says.
+    [Theory]
+    [InlineData("value: {}", "[defaults]")]
+    [InlineData("time: 2026-02-03T04:05:06.007Z, value: {}", "[time]")]
+    [InlineData("time: 1770091506007, value: {}", "[time]")]
+    [InlineData("partition: 3, value: {}", "[partition]")]
+    [InlineData("offset: 77, value: {}", "[offset]")]
+    [InlineData("principal: null, value: {}", "[nobody]")]
+    [InlineData("principal: { id: ada }, value: {}", "[ada]")]
+    [InlineData("principal: { id: checkout, groups: [g, h] }, value: {}", "[grouped]")]
+    [InlineData("principal: { id: checkout, via: oidc }, value: {}", "[oidc]")]
+    [InlineData("key: 7, value: {}", "[key]")]
+    [InlineData("key: -9223372036854775808, value: {}", "[lowest]")]
+    [InlineData("headers: { h: a }, value: {}", "[header]")]
+    [InlineData("headers: { h: [a, b] }, value: {}", "[repeated]")]
+    [InlineData("headers: { n: null }, value: {}", "[null-header]")]
+    [InlineData("value: { n: 1 }", "[defaults, value]")]
+    [InlineData("bytes: '7b226e223a317d'", "[defaults, value]")]
+    [InlineData("bytes: 7B 22 6e 22 3a 31 7d", "[defaults, value]")]
+    [InlineData("bytes: ''", "['ps:undecodable']")]
+    [InlineData("value: null", "['ps:tombstone']")]
+    [InlineData("binding: other, value: {}", "[other]")]
+    public void Run_EveryKindOfGiven_ReachesTheRecord(string given, string rules)
+    {
+        const string Policy = """
+            apiVersion: policystreams/v1
+            kind: Policy
+            metadata: { name: payments }
+            bindings:
+              - { name: payments, format: json, key_format: long, identity: { topic: { id: checkout, groups: [producers] } } }
+              - { name: other, format: json }
+            rules:
+              - id: defaults
+                bindings: [payments]
+                when: >-
+                  timestamp == timestamp("2026-01-01T00:00:00Z") && partition == 0 && offset == 0 && key == null && topic == "raw.payments" && size(headerValues("h")) == 0 && !("n" in headers)
+                  && principal.id == "checkout" && principal.groups == ["producers"] && principal.via == "topic"
+                tag: { a: b }
+              - { id: time, bindings: [payments], when: timestamp == timestamp("2026-02-03T04:05:06.007Z"), tag: { a: b } }
+              - { id: partition, bindings: [payments], when: partition == 3, tag: { a: b } }
+              - { id: offset, bindings: [payments], when: offset == 77, tag: { a: b } }
+              - { id: nobody, bindings: [payments], when: principal.id == "" && principal.via == "none", tag: { a: b } }
+              - { id: ada, bindings: [payments], when: 'principal.id == "ada" && principal.groups == []', tag: { a: b } }
+              - { id: grouped, bindings: [payments], when: 'principal.groups == ["g", "h"]', tag: { a: b } }
+              - { id: oidc, bindings: [payments], when: principal.via == "oidc", tag: { a: b } }
+              - { id: key, bindings: [payments], when: key != null && key == 7, tag: { a: b } }
+              - { id: lowest, bindings: [payments], when: key != null && key < -9223372036854775807, tag: { a: b } }
+              - { id: header, bindings: [payments], when: 'headerValues("h") == [b"a"] && headers["h"] == "a"', tag: { a: b } }
+              - { id: repeated, bindings: [payments], when: 'headerValues("h") == [b"a", b"b"]', tag: { a: b } }
+              - { id: null-header, bindings: [payments], when: '"n" in headers', tag: { a: b } }
+              - { id: value, bindings: [payments], when: has(value.n) && value.n == 1.0, tag: { a: b } }
+              - { id: other, bindings: [other], tag: { a: b } }
+            """;
+        PolicyTestReport report = Run($"tests:\n  - {{ name: one, given: {{ {(given.StartsWith("binding", StringComparison.Ordinal) ? "" : "binding: payments, ")}{given} }}, expect: {{ rules: {rules}{(rules.Contains("ps:", StringComparison.Ordinal) ? "" : ", errors: []")} }} }}", Policy);
+        Assert.Empty(report.Diagnostics);
+        Assert.Empty(Assert.Single(report.Results).Failures);
+    }
+
     private const string Keyed = """
         apiVersion: policystreams/v1
         kind: Policy
@@ -110,6 +248,25 @@ public class PolicyTestRunnerTests
         Assert.All(report.Results, result => Assert.True(result.Passed, $"{result.Name}: {string.Join("; ", result.Failures)}"));
         Assert.Equal(3, report.Passed);
         Assert.Contains("have no version 9", Assert.Single(report.Diagnostics).Message, StringComparison.Ordinal);
+    }
+
+    // `bytes` are the value as it is on the topic: framed where the subject has several versions.
+    [Fact]
+    public void Run_BytesOfASubjectOfSeveralVersions_CarryTheirFrame()
+    {
+        string second = First.Replace("{\"name\":\"id\"", "{\"name\":\"n\",\"type\":\"int\",\"default\":0},{\"name\":\"id\"", StringComparison.Ordinal);
+        var runner = new PolicyTestRunner(path => path switch { "p.policy.yaml" => Keyed, "v1.avsc" => First, "v2.avsc" => second, "key.avsc" => KeySchema, _ => null });
+        runner.Run(new PolicyFile("p.policy.tests.yaml", """
+            policy: p.policy.yaml
+            schemas: { orders: [v1.avsc, v2.avsc], orders/key: key.avsc }
+            tests:
+              - { name: first, given: { bytes: "00 00000001 0261 0834313131" }, expect: { outcome: allow, value: { id: a, card: x } } }
+              - { name: second, given: { bytes: "00 00000002 0e 0261 0834313131" }, expect: { outcome: allow, value: { n: 7, id: a, card: x } } }
+              - { name: no frame, given: { bytes: "0261 0834313131" }, expect: { outcome: deny, errors: [not-framed] } }
+            """));
+        PolicyTestReport report = runner.Report();
+        Assert.Empty(report.Diagnostics);
+        Assert.All(report.Results, result => Assert.True(result.Passed, $"{result.Name}: {string.Join("; ", result.Failures)}"));
     }
 
     [Fact]
@@ -341,6 +498,81 @@ public class PolicyTestRunnerTests
         Assert.Empty(report.Diagnostics);
         Assert.Equal(same, Assert.Single(report.Results).Passed);
     }
+
+    [Fact]
+    public void WriteText_Coverage_NamesWhatNoTestReached()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - { name: big only, given: { headers: { region: eu }, value: { amount: 500.0, card: "41111111" } }, expect: { outcome: hold } }
+            """);
+        Assert.Equal(
+            [
+                "p.policy.tests.yaml",
+                "  ok   big only",
+                "coverage 52.9 %",
+                "    4/8   payments/big: always fired; `value.amount > 100.0 && principal.id == \"checkout\"` was never false; `value.amount > 100.0` was never false; `principal.id == \"checkout\"` was never false",
+                "    1/1   payments/card",
+                "    2/4   payments/eu: always fired; `headers[\"region\"] == \"eu\"` was never false",
+                "    2/4   payments/t: never fired; `value.amount < 0.0` was never true",
+                "1 passed, 0 failed",
+            ],
+            Lines(report, coverage: true));
+        Assert.Equal(["p.policy.tests.yaml", "  ok   big only", "1 passed, 0 failed"], Lines(report, coverage: false));
+
+        PolicyTestReport whole = Run("""
+            tests:
+              - name: both ways
+                given: { headers: { region: eu }, value: { amount: 500.0, card: "41111111" } }
+                expect: { outcome: hold }
+                cases:
+                  - { name: big }
+                  - { name: small, given: { headers: { region: us }, value: { amount: -1.0 } }, expect: { outcome: allow } }
+                  - { name: of another, given: { principal: null }, expect: { outcome: allow } }
+            """);
+        Assert.Empty(whole.Diagnostics);
+        Assert.Equal(100, whole.CoveragePercent);
+        Assert.All(Lines(whole, coverage: true).Where(line => line.Contains("payments/", StringComparison.Ordinal)), line => Assert.DoesNotContain(":", line));
+
+        static string[] Lines(PolicyTestReport report, bool coverage)
+        {
+            var text = new StringWriter();
+            PolicyTestOutput.WriteText(report, text, coverage);
+            return text.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        }
+    }
+
+    [Fact]
+    public void WriteJson_HasResultsFailuresDiagnosticsAndCoverage()
+    {
+        PolicyTestReport report = Run("""
+            tests:
+              - { name: right, given: { headers: { region: eu }, value: { amount: 500.0 } }, expect: { outcome: hold } }
+              - { name: wrong, given: { headers: { region: eu }, value: { amount: 500.0 } }, expect: { outcome: allow, reasons: [] } }
+              - { name: broken, given: { bytes: xyz }, expect: { outcome: deny } }
+            """);
+        using var json = new MemoryStream();
+        PolicyTestOutput.WriteJson(report, json);
+        JsonElement root = JsonDocument.Parse(json.ToArray()).RootElement;
+        Assert.Equal(["passed", "failed", "tests", "diagnostics", "coverage"], root.EnumerateObject().Select(member => member.Name));
+        Assert.Equal((1, 1), (root.GetProperty("passed").GetInt32(), root.GetProperty("failed").GetInt32()));
+        Assert.Equal(
+            [
+                """{"file":"p.policy.tests.yaml","line":4,"name":"right","passed":true,"failures":[]}""",
+                """{"file":"p.policy.tests.yaml","line":5,"name":"wrong","passed":false,"failures":["outcome: expected allow, got hold, because of big (p.policy.yaml:11)","reasons: expected [], got [big]; not expected big"]}""",
+            ],
+            root.GetProperty("tests").EnumerateArray().Select(test => JsonSerializer.Serialize(test, Plain)));
+        Assert.StartsWith("p.policy.tests.yaml:6:", Assert.Single(root.GetProperty("diagnostics").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        JsonElement coverage = root.GetProperty("coverage");
+        Assert.Equal(Math.Round(report.CoveragePercent, 2), coverage.GetProperty("percent").GetDouble());
+        Assert.Equal(["big", "card", "eu", "t"], coverage.GetProperty("rules").EnumerateArray().Select(rule => rule.GetProperty("rule").GetString()));
+        Assert.Equal(
+            """{"policy":"payments","rule":"big","fired":true,"not_fired":false,"branches":[{"condition":"value.amount > 100.0 && principal.id == \"checkout\"","true":true,"false":false},{"condition":"value.amount > 100.0","true":true,"false":false},{"condition":"principal.id == \"checkout\"","true":true,"false":false}]}""",
+            JsonSerializer.Serialize(coverage.GetProperty("rules")[0], Plain));
+        Assert.Equal("""{"policy":"payments","rule":"t","fired":false,"not_fired":true,"branches":[{"condition":"value.amount < 0.0","true":false,"false":true}]}""", JsonSerializer.Serialize(coverage.GetProperty("rules")[3], Plain));
+    }
+
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [Fact]
     public void Avro_LogicalTypes_CompareByTheirText()
