@@ -10,7 +10,7 @@ internal static class DurationText
         span = default;
         if (text.Length < 2 || !int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count)) { return false; }
         long seconds = text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => 0 };
-        if (seconds == 0) { return false; }
+        if (seconds == 0 || count * seconds > TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerSecond) { return false; }
         span = TimeSpan.FromSeconds(count * seconds);
         return true;
     }

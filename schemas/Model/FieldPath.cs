@@ -40,19 +40,22 @@ public sealed class FieldPath(PathRoot root, string? header, PathStep[] steps) :
     {
         var text = new StringBuilder();
         if (root == PathRoot.Key) { text.Append("key"); }
-        if (root == PathRoot.Header) { text.Append("headers[\"").Append(header).Append("\"]"); }
+        if (root == PathRoot.Header) { Quoted(text.Append("headers"), header!); }
         foreach (PathStep step in steps)
         {
             switch (step.Kind)
             {
                 case PathStepKind.Field when IsPlain(step.Name): text.Append(text.Length > 0 ? "." : "").Append(step.Name); break;
                 case PathStepKind.All: text.Append("[*]"); break;
-                default: text.Append("[\"").Append(step.Name.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]"); break;
+                default: Quoted(text, step.Name); break;
             }
         }
 
         return text.ToString();
     }
+
+    private static void Quoted(StringBuilder text, string name) =>
+        text.Append("[\"").Append(name.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]");
 
     /// <summary>True for names that need no quotes: properties of JSON have others too.</summary>
     private static bool IsPlain(string name)

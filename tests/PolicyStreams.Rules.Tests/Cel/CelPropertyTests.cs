@@ -4,6 +4,7 @@ using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 
@@ -228,7 +229,7 @@ public sealed class CelPropertyTests
     [Fact]
     public void Parse_RandomText_NeverFailsOtherwiseThanByADiagnostic()
     {
-        int seed = Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         string[] parts =
         [

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
+using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas.Patterns;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 
@@ -150,7 +152,7 @@ public sealed class Re2Tests(ITestOutputHelper output)
     [Fact]
     public void IsMatch_RandomPatterns_AgreeWithAnotherEngine()
     {
-        int seed = Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         for (int i = 0; i < 1000; i++)
         {
@@ -166,6 +168,47 @@ public sealed class Re2Tests(ITestOutputHelper output)
                 Assert.True(expected == automaton.IsMatch(Encoding.UTF8.GetBytes(text)), $"seed {seed}: {pattern} by the automaton");
             }
         }
+    }
+
+    // What authors and schemas write may be anything: a mistake is said, and nothing else is thrown.
+    [Fact]
+    public void TryParse_RandomText_IsAPatternOrAMistake()
+    {
+        int seed = Fuzz.Seed();
+        var random = new Random(seed);
+        string[] parts =
+        [
+            "(", ")", "(?", "(?:", "(?P<", "(?<", "n>", "(?P<n>", "(?i)", "(?s-m:", "(?U", "(?=", "[", "]", "[^", "[[:", ":]]", "[:alpha:]", "[:^word:]", "a-", "-", "\\", "\\Q", "\\E", "\\x", "\\x{", "\\x{10FFFF}", "{", "}", "{1", ",", "{2,3}", "{,2}", "{1000}", "\\p", "\\p{",
+            "\\pL", "\\P{^Lu}", "\\p{Greek}", "\\u", "\\u{", "\\uD834", "\\uDD1E", "\\k<", "\\k<n>", "\\1", "\\07", "\\c", "\\cA", "\\C", "\\b", "\\B", "\\A", "\\z", "\\8", "*", "+", "?", "+?", "|", "^", "$", ".", "a", "b", "é", "𝄞", "\uD800", "\uDC00", "\0", "\n", "0", "F",
+        ];
+        string[] published = [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Cel", "Re2Cases"), "*.txt").Order(StringComparer.Ordinal).SelectMany(File.ReadLines).Where(line => line.Length is > 2 and < 200 && line[0] == '"').Select(line => line[1..^1])];
+        var clock = Stopwatch.StartNew();
+        int taken = 0, refused = 0;
+        for (int i = 0; i < 60_000 && clock.Elapsed < Fuzz.Time(5); i++)
+        {
+            string text = random.Next(2) == 0 ? Fuzz.Concat(random, parts, 12) : Fuzz.Mutate(random, published[random.Next(published.Length)], parts);
+            try
+            {
+                foreach (bool ecma in (bool[])[false, true])
+                {
+                    Re2? re2;
+                    string? mistake;
+                    bool works = ecma ? Re2.TryParseEcma(text, out re2, out mistake) : Re2.TryParse(text, out re2, out mistake);
+                    Assert.Equal(works, mistake is null);
+                    re2?.IsMatch("ab \né𝄞");
+                    _ = works ? taken++ : refused++;
+                }
+
+                EcmaParser.IsPattern(text);
+                PatternMask.Create(text, "\\0", out _);
+            }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                Assert.Fail($"seed {seed}: {fault.GetType().Name} {fault.Message}: {text}");
+            }
+        }
+
+        Assert.True(taken > 100 && refused > 100, $"seed {seed}: {taken} taken, {refused} refused");
     }
 
     private static string Pattern(Random random, int depth) => random.Next(depth > 0 ? 12 : 7) switch

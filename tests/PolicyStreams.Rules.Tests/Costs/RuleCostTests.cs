@@ -3,6 +3,7 @@ using System.Text;
 using PolicyStreams.Rules.Costs;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Costs;
 
@@ -131,7 +132,7 @@ public class RuleCostTests
     [Fact]
     public void Polynomial_Sum_BoundsTheSumOverElements()
     {
-        int seed = Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         for (int round = 0; round < 2_000; round++)
         {

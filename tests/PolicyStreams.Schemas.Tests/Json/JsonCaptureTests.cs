@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using PolicyStreams.Schemas.Capture;
 using PolicyStreams.Schemas.Json;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Schemas.Tests;
 
@@ -49,7 +50,7 @@ public class JsonCaptureTests
     [Fact]
     public void Walk_RandomDecimals_AreRoundedAsTheRuntimeRounds()
     {
-        int seed = Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         var kit = new JsonKit();
         int slot = kit.Capture(CaptureMode.Scalar);
