@@ -2,7 +2,7 @@ namespace PolicyStreams.Rules;
 
 /// <summary>
 /// The stable codes of diagnostics, and what each means in a few words. <c>docs/reference/diagnostics.md</c> lists the same; a test keeps the two alike.
-/// PS00xx the file, PS01xx the document, PS02xx conditions, PS03xx schemas and masks, PS04xx lint, PS05xx policy tests, PS06xx a running processor.
+/// PS00xx the file, PS01xx the document, PS02xx conditions, PS03xx schemas and masks, PS04xx lint, PS05xx policy tests. A code is never given another meaning: PS0410 and PS0601 meant things that cannot be.
 /// </summary>
 public static class DiagnosticCodes
 {
@@ -65,7 +65,6 @@ public static class DiagnosticCodes
     public const string TagTwice = "PS0407";
     public const string RouteNeverUsed = "PS0408";
     public const string NoRules = "PS0409";
-    public const string RuleWithoutBinding = "PS0410";
 
     public const string NeverFires = "PS0420";
     public const string AlwaysFires = "PS0421";
@@ -92,8 +91,6 @@ public static class DiagnosticCodes
     public const string BadExpectation = "PS0504";
 
     public const string NoSuchSurvivor = "PS0510";
-
-    public const string RegistryCannotSay = "PS0601";
 
     /// <summary>Every code with its meaning, in order.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> All { get; } =
@@ -153,7 +150,6 @@ public static class DiagnosticCodes
         new(TagTwice, "one tag name set by several rules"),
         new(RouteNeverUsed, "a topic in `topics.routes` that no rule routes to"),
         new(NoRules, "a policy without rules"),
-        new(RuleWithoutBinding, "a rule that applies to no binding"),
         new(NeverFires, "a rule whose condition can never be true"),
         new(AlwaysFires, "a rule whose condition is always true"),
         new(ShadowedRule, "a rule that changes nothing, because of a stronger one wherever it fires"),
@@ -174,6 +170,5 @@ public static class DiagnosticCodes
         new(BadGiven, "a test's record cannot be made"),
         new(BadExpectation, "a test expects something that can never be"),
         new(NoSuchSurvivor, "an explanation of a mutant that is not there, or that a test notices"),
-        new(RegistryCannotSay, "the registry does not have what a running policy names, or it cannot be used"),
     ];
 }

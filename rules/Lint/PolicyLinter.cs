@@ -114,7 +114,6 @@ public static class PolicyLinter
         foreach (RuleDocument rule in policy.Rules)
         {
             if (rule.Incomplete) { continue; }
-            if (whole && !policy.Bindings.Any(binding => rule.AppliesTo(binding.Name))) { bag.Warning(rule.Node, DiagnosticCodes.RuleWithoutBinding, $"rule `{rule.Id}` applies to no binding"); }
             if (rule is { Effect: Effect.Deny, When: null, Shadow: false }) { bag.Warning(rule.EffectNode, DiagnosticCodes.AlwaysDenies, $"rule `{rule.Id}` denies every record", "give it a condition: when: …"); }
             if (rule.Hold is { OnExpiry: OnExpiry.Allow }) { Expiry(rule.PlaceOf("hold", "on_expiry"), $"rule `{rule.Id}`"); }
             foreach (KeyValuePair<string, string> tag in rule.Tags)

@@ -32,6 +32,15 @@ public partial class ReferencePageTests
         Assert.Equal(constants, DiagnosticCodes.All.Select(entry => entry.Key));
     }
 
+    // PS0209 is a net for conditions: nothing is known to fall into it.
+    [Fact]
+    public void Codes_EachIsExpectedBySomeTest()
+    {
+        Dictionary<string, string> names = typeof(DiagnosticCodes).GetFields().Where(field => field.IsLiteral).ToDictionary(field => (string)field.GetRawConstantValue()!, field => $"{nameof(DiagnosticCodes)}.{field.Name}");
+        string tests = string.Concat(Directory.EnumerateFiles(Path.Combine(Root(), "tests"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(File.ReadAllText));
+        Assert.DoesNotContain(DiagnosticCodes.All.Select(entry => entry.Key), code => !tests.Contains(code, StringComparison.Ordinal) && !Regex.IsMatch(tests, names[code] + @"\b"));
+    }
+
     [Fact]
     public void JsonSchema_KnowsTheKeysThatTheReaderKnows()
     {

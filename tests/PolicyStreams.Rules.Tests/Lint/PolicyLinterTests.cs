@@ -22,6 +22,14 @@ public class PolicyLinterTests
     public void Lint_ProbableMistake_IsSaid(string rules, string binding, string expected) =>
         Assert.Contains(expected, Lint(rules, binding).Select(diagnostic => $"{diagnostic.Code} {diagnostic.Severity}"));
 
+    [Theory]
+    [InlineData("m[*]", "PS0308 Note")]
+    [InlineData("a.l[*].x", "PS0308 Note")]
+    [InlineData("m.x", "")]
+    public void Lint_StarInJsonWithoutASchema_IsNotedToBeOfLists(string field, string expected) => Assert.Equal(
+        expected,
+        string.Join(",", PolicyLinter.Lint([new PolicyFile("p.policy.yaml", Bench.JsonYaml($"- {{ id: m, mask: {{ field: '{field}', constant: x }} }}"))], (policy, said) => LocalSchemas.Load(policy, _ => null, said)).Select(diagnostic => $"{diagnostic.Code} {diagnostic.Severity}")));
+
     [Fact]
     public void Lint_GoodPolicy_HasNothingToSay() => Assert.Empty(Lint("""
         - { id: a, when: value.customer.age != null && value.customer.age < 18, deny: { reason: age } }

@@ -1,4 +1,7 @@
 using System.Text;
+using PolicyStreams.Schemas;
+using PolicyStreams.Schemas.Avro;
+using PolicyStreams.Schemas.Json;
 
 namespace PolicyStreams.Rules.Tests.Policies;
 
@@ -51,6 +54,24 @@ public class PolicyCompileTests
     [InlineData("- { id: a, mask: { field: 'items[*].price', bucket: 0.5 } }")]
     [InlineData("- { id: a, mask: { field: 'headers[\"x\"]', encrypt: other-key } }")]
     public void Compile_MaskThatFits_IsTaken(string rules) => Assert.Equal("", Errors(rules));
+
+    // What a host gives may be of another format than the policy says: files and registries are asked for the binding's own.
+    [Theory]
+    [InlineData("", "payments", "PS0302 error: binding `payments` has format avro, and its schema is json")]
+    [InlineData("key_format: avro", "payments/key", "PS0302 error: binding `payments` has `key_format: avro`, and no Avro schema for its keys")]
+    [InlineData("", "none", "PS0301 error: binding `payments` has no schema")]
+    [InlineData("key_format: avro", "none/key", "PS0301 error: binding `payments` has `key_format: avro`, and no Avro schema for its keys")]
+    public void Compile_SchemaOfAnotherFormat_IsSaid(string binding, string name, string expected)
+    {
+        string yaml = Bench.Yaml("[]", binding);
+        if (binding.Length > 0) { yaml = yaml.Replace("    key_format: string\n", "", StringComparison.Ordinal); }
+        PolicyDocument document = PolicySet.Load([new PolicyFile("payments.policy.yaml", yaml)]).Set!.Policies[0];
+        var subjects = new Dictionary<string, SubjectSchemas> { [name] = new("s", [new SchemaVersion(1, 0, SchemalessJson.Instance)]) };
+        if (binding.Length > 0) { subjects["payments"] = new("s", [new SchemaVersion(1, 7, AvroSchema.Parse(Bench.PaymentSchema, []))]); }
+        var said = new List<Diagnostic>();
+        Assert.Null(CompiledPolicy.Compile(document, subjects, Bench.Keys(), said));
+        Assert.Contains(expected, Assert.Single(said).ToString(), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Compile_ConditionError_PointsIntoTheFile()
