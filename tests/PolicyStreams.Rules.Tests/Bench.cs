@@ -66,6 +66,13 @@ internal sealed class Bench
 
     public byte[]? Key { get; set; } = "c-1"u8.ToArray();
 
+    /// <summary>Where records come from; null is the binding's ingress topic.</summary>
+    public string? Topic { get; set; }
+
+    public int Partition { get; set; }
+
+    public long Offset { get; set; } = 42;
+
     /// <summary>A policy of one Avro binding named `payments`, with these rules and these lines in the binding and at the top.</summary>
     public static string Yaml(string rules, string binding = "", string top = "") => $$"""
         apiVersion: policystreams/v1
@@ -162,9 +169,9 @@ internal sealed class Bench
 
     public RecordInput Input(byte[]? value) => new()
     {
-        Topic = Binding.Document.Topics.Ingress,
-        Partition = 0,
-        Offset = 42,
+        Topic = Topic ?? Binding.Document.Topics.Ingress,
+        Partition = Partition,
+        Offset = Offset,
         TimestampMs = 1_767_225_600_000,
         HasKey = Key is not null,
         Key = Key,

@@ -93,6 +93,22 @@ public sealed class RecordTests : IDisposable
         Assert.Equal("raw.payments-0-0", governed.Header("ps-decision"));
     }
 
+    [Theory]
+    [InlineData("", "raw.payments-0-0")]
+    [InlineData("stamp: decision", "raw.payments-0-0")]
+    [InlineData("stamp: none", null)]
+    public void Pipe_Stamp_IsTheBindingsForGovernedRecordsAlone(string binding, string? stamp)
+    {
+        using var driver = new TopologyDriver(Payments.Policy(binding: binding), _clock);
+        driver.Pipe(Payments.Ingress, null, Payments.Value(), [new("ps-decision", Payments.Utf8("forged"))]);
+        driver.Pipe(Payments.Ingress, null, Payments.Value(country: "KP"));
+        driver.Pipe(Payments.Ingress, null, Payments.Value(amount: 5000));
+
+        Assert.Equal(stamp, Assert.Single(driver.Read("governed.payments")).Header("ps-decision"));
+        Assert.Equal("raw.payments-0-1", Assert.Single(driver.Read("rejected.payments")).Header("ps-decision"));
+        Assert.Equal("raw.payments-0-2", Assert.Single(driver.Read("held.payments")).Header("ps-decision"));
+    }
+
     [Fact]
     public void Decisions_CountEveryRecordWithoutAGap_AndAnnounceThePolicyOnce()
     {

@@ -143,6 +143,52 @@ public class JudgeTests
         Assert.Equal(["closed"], bench.Verdict.Reasons);
     }
 
+    // Deny beats hold, hold beats allow, whatever the order of rules; masks and tags accumulate.
+    [Theory]
+    [InlineData("deny hold tag route mask", Outcome.Deny, "rejected.payments", "closed")]
+    [InlineData("hold tag route mask", Outcome.Hold, "held.payments", "look")]
+    [InlineData("tag route mask", Outcome.Allow, "elsewhere", "")]
+    public void Outcome_AnyOrderOfRules_DenyBeatsHoldBeatsAllow(string effects, Outcome outcome, string to, string reasons)
+    {
+        var rules = new Dictionary<string, string>
+        {
+            ["deny"] = "deny: { reason: closed }",
+            ["hold"] = "hold: { approvers: [risk], expires: 1h, reason: look }",
+            ["tag"] = "tag: { a: b }",
+            ["route"] = "route: { to: elsewhere }",
+            ["mask"] = "mask: { field: merchant, constant: x }",
+        };
+        foreach (string[] order in Orders(effects.Split(' ')))
+        {
+            Bench bench = Bench.Of(Bench.Yaml(string.Join("\n", order.Select(effect => $"- {{ id: {effect}, {rules[effect]} }}")), "topics: { routes: [elsewhere] }"));
+            Verdict verdict = bench.Decide(Bench.Payment);
+            string where = string.Join(",", order);
+            Assert.True((outcome, to, reasons) == (verdict.Outcome, verdict.To, string.Join(",", verdict.Reasons)), $"{where}: {verdict.Outcome} {verdict.To} {string.Join(",", verdict.Reasons)}");
+            Assert.Equal(order, verdict.Rules);
+            Assert.Equal([new("a", "b")], verdict.Tags);
+            Assert.Equal(outcome == Outcome.Hold ? ["hold"] : [], verdict.Holds.Select(terms => terms.Rule));
+            Assert.Equal(outcome == Outcome.Allow, verdict.ValueRewritten);
+        }
+
+        static IEnumerable<string[]> Orders(string[] items) =>
+            items.Length < 2 ? [items] : items.SelectMany(first => Orders([.. items.Where(item => item != first)]).Select(rest => (string[])[first, .. rest]));
+    }
+
+    [Fact]
+    public void Hold_ByARuleAndByOnError_AsksForBoth()
+    {
+        Bench bench = Bench.Of(Bench.Yaml(
+            """
+            - { id: bad, when: value.customer.age > 1, tag: { a: b } }
+            - { id: big, hold: { approvers: [risk], expires: 2h, reason: big } }
+            """, top: "on_error: { hold: { approvers: [ops], expires: 1h, reason: look } }"));
+        bench.Decide(Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal));
+        Assert.Equal(Outcome.Hold, bench.Verdict.Outcome);
+        Assert.Equal(["big", "ps:error"], bench.Verdict.Rules);
+        Assert.Equal(["big risk", "ps:error ops"], bench.Verdict.Holds.Select(terms => $"{terms.Rule} {terms.Approvers.Single()}"));
+        Assert.Equal(["big", "look"], bench.Verdict.Reasons);
+    }
+
     [Fact]
     public void MaskWhen_False_LetsTheNextApply()
     {
@@ -182,6 +228,46 @@ public class JudgeTests
         Assert.Equal(Outcome.Allow, bench.Verdict.Outcome);
         Assert.Equal(["no", "m"], bench.Verdict.Shadow);
         Assert.False(bench.Verdict.ValueRewritten);
+    }
+
+    // A policy in shadow mode publishes what it can read: what its rules say, and that one of them fails, is only recorded. What the rules do not say still denies.
+    [Fact]
+    public void ShadowPolicy_ARuleThatFails_LeavesOnErrorAside()
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: bad, when: value.customer.age > 1, deny: {} }\n- { id: m, when: value.customer.age > 1, mask: { tag: PAN, redact: true } }", top: "mode: shadow\non_error: { hold: { approvers: [ops], expires: 1h } }"));
+        bench.Decide(Bench.Payment.Replace("\"age\":36", "\"age\":null", StringComparison.Ordinal));
+        Assert.Equal((Outcome.Allow, false), (bench.Verdict.Outcome, bench.Verdict.ValueRewritten));
+        Assert.Equal([new DecisionError("bad", "null-use"), new DecisionError("m", "null-use")], bench.Verdict.Errors);
+        Assert.Empty(bench.Verdict.Rules);
+    }
+
+    [Theory]
+    [InlineData("record-bytes", "ps:limit")]
+    [InlineData("headers", "ps:limit")]
+    [InlineData("not-framed", "ps:undecodable")]
+    [InlineData("truncated", "ps:undecodable")]
+    [InlineData("unknown-schema-id", "ps:schema-not-admitted")]
+    [InlineData("null-value", "ps:tombstone")]
+    [InlineData("merchant", "ps:schema-mismatch")]
+    public void ShadowPolicy_WhatIsNoRules_StillDenies(string code, string cause)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, mask: { field: merchant, constant: x } }", top: "mode: shadow\nlimits: { record_bytes: 500, headers: 0 }"));
+        AvroSchema later = AvroSchema.Parse(Bench.PaymentSchema.Replace("\"merchant\"", "\"shop\"", StringComparison.Ordinal), []);
+        bench.Binding.AddWriter(8, WriterAdmission.Admitted, new SchemaVersion(2, 8, later));
+        bench.Binding.AddWriter(99, WriterAdmission.UnknownId, null);
+        byte[] value = bench.Encode(Bench.Payment);
+        if (code == "headers") { bench.Headers.Add("a"u8, "1"u8); }
+        bench.Decide(code switch
+        {
+            "record-bytes" => new byte[501],
+            "not-framed" => [1],
+            "truncated" => value[..^1],
+            "unknown-schema-id" => bench.Encode(Bench.Payment, id: 99),
+            "null-value" => null,
+            "merchant" => bench.Encode(Bench.Payment.Replace("\"merchant\"", "\"shop\"", StringComparison.Ordinal), later, 8),
+            _ => value,
+        });
+        Assert.Equal((Outcome.Deny, cause, code), (bench.Verdict.Outcome, bench.Verdict.Rules.Single(), bench.Verdict.Errors.Single().Code));
     }
 
     [Fact]
@@ -259,6 +345,25 @@ public class JudgeTests
         bench.Headers.Add("b"u8, "1"u8);
         bench.Decide(new byte[10]);
         Assert.Equal([new DecisionError("ps:limit", "headers")], bench.Verdict.Errors);
+    }
+
+    // `record_bytes` is of the value with its framing, as it is on the topic.
+    [Theory]
+    [InlineData(0, 2, 2, "")]
+    [InlineData(-1, 2, 2, "record-bytes")]
+    [InlineData(-5, 2, 2, "record-bytes")]
+    [InlineData(0, 0, 0, "")]
+    [InlineData(0, 0, 1, "headers")]
+    [InlineData(0, 2, 3, "headers")]
+    public void Limits_AtTheBound_AreAllowed(int bytes, int headersMax, int headers, string code)
+    {
+        byte[] value = Bench.Of(Bench.Yaml("[]")).Encode(Bench.Payment);
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }", top: $"limits: {{ record_bytes: {value.Length + bytes}, headers: {headersMax} }}"));
+        for (int i = 0; i < headers; i++) { bench.Headers.Add("a"u8, "1"u8); }
+        bench.Decide(value);
+        Assert.Equal(code.Length == 0 ? Outcome.Allow : Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal(code.Length == 0 ? "t" : "ps:limit", bench.Verdict.Rules.Single());
+        Assert.Equal(code, string.Join(",", bench.Verdict.Errors.Select(error => error.Code)));
     }
 
     [Theory]

@@ -145,6 +145,22 @@ public sealed class JsonSchemaPolicyTests
         Assert.Equal(["int", "at", "none"], verdict.Rules);
     }
 
+    // `has(x.f)` is "present and not null", in every format.
+    [Theory]
+    [InlineData("has(value.free)", "\"free\":\"\"", true)]
+    [InlineData("has(value.free)", "\"at\":\"2026-01-01T00:00:00Z\"", false)]
+    [InlineData("has(value.mail)", "\"mail\":\"ada@example.com\"", true)]
+    [InlineData("has(value.mail)", "\"mail\":null", false)]
+    [InlineData("has(value.mail)", "\"free\":\"x\"", false)]
+    [InlineData("has(value.id)", "\"free\":\"x\"", true)]
+    public void Decide_HasOfAProperty_IsPresentAndNotNull(string when, string member, bool fires)
+    {
+        CompiledPolicy policy = Compile($"- {{ id: r, when: '{when}', tag: {{ a: b }} }}", out IReadOnlyList<Diagnostic> diagnostics) ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
+        Verdict verdict = Decide(policy, $$"""{"id":"AAAAAAAA","n":12,"state":"ON",{{member}}}""", out _);
+        Assert.Empty(verdict.Errors);
+        Assert.Equal(fires, verdict.Rules.Contains("r"));
+    }
+
     [Theory]
     [InlineData("value.n > 5", """{"id":"AAAAAAAA","n":92233720368547758080,"state":"ON","at":"2026-01-01T00:00:00Z"}""", "number-range")]
     [InlineData("""value.at > timestamp("2026-01-01T00:00:00Z")""", """{"id":"AAAAAAAA","n":12,"state":"ON","at":"soon"}""", "number-range")]

@@ -330,6 +330,52 @@ public class MaskTests
         Assert.Equal(["headers[\"x-user\"]", "headers[\"gone\"]"], bench.Verdict.Masked);
     }
 
+    // Every header of the name is masked on its own; what looks at text denies where one of them is none.
+    [Theory]
+    [InlineData("date: year", "2026-03-04", "2027-12-31", "h=2026-01-01,h null,h=2027-01-01")]
+    [InlineData("pattern: { match: '[0-9]', replace: '#' }", "a1", "b", "h=a#,h null,h=b")]
+    [InlineData("token: customer-key", "123456", "12-34-56", "h=TOKEN,h null,h=TO-KE-N.")]
+    [InlineData("bucket: 5", "12", "12", "PS0305")]
+    [InlineData("date: year", "2026-03-04", "soon", "mask-value")]
+    [InlineData("token: customer-key", "123456", "12345", "mask-value")]
+    [InlineData("constant: x", "a", "\u00ff", "h=x,h null,h=x")]
+    [InlineData("keep_last: 1", "ab", "\u00ff", "mask-value")]
+    [InlineData("detect: [email]", "mail ada@example.com", "none", "h=mail [EMAIL],h null,h=none")]
+    [InlineData("detect: [email]", "none", "\u00ff", "mask-value")]
+    public void HeaderMask_OfARepeatedHeader_MasksEachValue(string mask, string one, string two, string expected)
+    {
+        string place = mask.StartsWith("detect", StringComparison.Ordinal) ? "in" : "field";
+        Bench? bench = Bench.TryOf(Bench.Yaml($"- {{ id: m, mask: {{ {place}: 'headers[\"h\"]', {mask} }} }}"), [], out IReadOnlyList<Diagnostic> said);
+        if (expected.StartsWith("PS", StringComparison.Ordinal))
+        {
+            Assert.Equal(expected, Assert.Single(said).Code);
+            return;
+        }
+
+        bench!.Headers.Add("h"u8, Encoding.Latin1.GetBytes(one));
+        bench.Headers.Add("h"u8, default, isNull: true);
+        bench.Headers.Add("h"u8, Encoding.Latin1.GetBytes(two));
+        bench.Decide(Bench.Payment);
+        if (expected == "mask-value")
+        {
+            Assert.Equal([new DecisionError("m", "mask-value")], bench.Verdict.Errors);
+            Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+            return;
+        }
+
+        string got = string.Join(",", HeaderTests.Texts(bench.Verdict.Headers));
+        if (expected.Contains("TOKEN", StringComparison.Ordinal))
+        {
+            // The token of the digits, whatever separates them.
+            string token = got[2..8];
+            Assert.Matches("^[0-9]{6}$", token);
+            Assert.NotEqual("123456", token);
+            expected = $"h={token},h null,h={token[..2]}-{token[2..4]}-{token[4..]}";
+        }
+
+        Assert.Equal(expected, got);
+    }
+
     [Fact]
     public void TextMask_OnJsonNumber_DeniesTheRecord()
     {
