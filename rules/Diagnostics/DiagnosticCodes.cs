@@ -137,7 +137,7 @@ public static class DiagnosticCodes
         new(UnknownTag, "a tag that no field carries"),
         new(MaskType, "a mask that the field's type cannot hold"),
         new(UnknownMaskKey, "a key that the host does not supply, or too short"),
-        new(VersionMismatch, "a version of the subject lacks or retypes what the policy names"),
+        new(VersionMismatch, "a version of the subject lacks or retypes what the policy names, or took away a field that is masked"),
         new(ListsOnly, "a mask's `[*]` in JSON without a schema: it selects the elements of lists, and no values of objects"),
         new(UnknownFieldsKept, "a Protobuf binding with `unknown_fields: keep`: what a record carries beyond its own schema goes out unseen"),
         new(FirstMessage, "a Protobuf schema of several messages, and a binding that does not say which it takes: the first"),

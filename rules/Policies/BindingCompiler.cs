@@ -86,8 +86,8 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             Key = new KeyCodec(binding, keySchemas, keyPlan, keyMasks, [.. rules.SelectMany(rule => rule.When?.KeyPathsRead ?? [])]),
         };
         compiledBinding.Open();
-        AddWriters(compiledBinding.Writers, subject, "");
-        if (compiledBinding.Key.Writers is { } keyWriters) { AddWriters(keyWriters, keySchemas!, "keys of "); }
+        AddWriters(compiledBinding.Writers, subject, compiledBinding.Losses, "");
+        if (compiledBinding.Key.Writers is { } keyWriters) { AddWriters(keyWriters, keySchemas!, compiledBinding.Key.Losses!, "keys of "); }
         return bag.ErrorCount > errors ? null : compiledBinding;
     }
 
@@ -329,7 +329,7 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
         bag.Error(at, DiagnosticCodes.UnknownMaskKey, $"key `{name}` of {what} is not supplied", NearestName.Find(name, keys.Names) is { } near ? $"did you mean `{near}`?" : $"supply it: --key {name}=file:PATH");
     }
 
-    private void AddWriters(WriterTable writers, SubjectSchemas schemas, string of)
+    private void AddWriters(WriterTable writers, SubjectSchemas schemas, MaskedLosses losses, string of)
     {
         foreach (SchemaVersion version in schemas.Versions)
         {
@@ -346,6 +346,12 @@ internal sealed class BindingCompiler(PolicyDocument policy, BindingDocument bin
             foreach (SchemaMismatch mismatch in writer.Mismatches)
             {
                 bag.Warning(binding.Node, DiagnosticCodes.VersionMismatch, $"{what}: `{mismatch.Path}` {mismatch.Why}", "its records get what `on_schema_mismatch` says");
+            }
+
+            if (version.Version != schemas.CheckedVersion.Version) { continue; }
+            foreach (SchemaMismatch gone in losses.Gone(version.Version))
+            {
+                bag.Warning(binding.Node, DiagnosticCodes.VersionMismatch, $"{what}, which is checked: `{gone.Path}` {gone.Why}", "nothing is masked in its place: where another field holds it now, tag that one");
             }
         }
     }

@@ -60,6 +60,9 @@ public sealed class CompiledBinding
     /// <summary>Writer schemas of values.</summary>
     internal WriterTable Writers { get; private set; } = null!;
 
+    /// <summary>What versions of the values' subject took away of what is masked.</summary>
+    internal MaskedLosses Losses { get; private set; } = null!;
+
     /// <summary>The parts of decisions that do not change from record to record.</summary>
     internal DecisionParts Parts { get; private set; } = null!;
 
@@ -126,7 +129,11 @@ public sealed class CompiledBinding
     internal Writer? Find(in SchemaRef schema) => Writers.Find(schema);
 
     /// <summary>Makes the table of writers; versions are admitted to it next.</summary>
-    internal void Open() => Writers = new WriterTable(Compile, pinned: Document.Framing == Framing.None, Subject.CheckedVersion.Version);
+    internal void Open()
+    {
+        Losses = new MaskedLosses(Subject, Plan, RecordName);
+        Writers = new WriterTable(Compile, pinned: Document.Framing == Framing.None, Subject.CheckedVersion.Version);
+    }
 
     internal void Attach(CompiledPolicy policy)
     {
@@ -152,9 +159,9 @@ public sealed class CompiledBinding
         if (Document.AssertFormats) { version = version with { Schema = version.Schema.AssertingFormats() }; }
         RecordProgram program = version.Schema.Compile(Plan, WalkLimits.Default, mismatches);
 
-        // What an older version lacks was not there yet; what a later one lacks was taken away.
+        // What an older version lacks was not there yet, unless one before it had it; what a later one lacks was taken away.
         bool older = version.Version < Subject.CheckedVersion.Version;
-        if (version.Version != Subject.CheckedVersion.Version) { MaskedPaths.Check(Plan, Subject.Checked.Type, version.Schema.Type, mismatches); }
+        MaskedPaths.Check(Plan, Subject.Checked.Type, version.Schema.Type, mismatches);
         return new Writer
         {
             SchemaId = version.Id,
@@ -162,7 +169,7 @@ public sealed class CompiledBinding
             Schema = version.Schema,
             Program = program,
             Indexes = (version.Schema as ProtobufSchema)?.Indexes,
-            Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine))],
+            Mismatches = Losses.AddTo(mismatches.Where(mismatch => !(older && mismatch.OlderIsFine)), version.Version),
         };
     }
 }

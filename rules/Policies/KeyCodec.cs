@@ -18,7 +18,8 @@ internal sealed class KeyCodec
         if (subject is null) { return; }
         Tags = plan!.TagsByPath;
         Selectors = plan.Selectors;
-        Writers = new WriterTable(version => Compile(binding, subject, version, plan!, reads), pinned: Framing == Framing.None, subject.CheckedVersion.Version);
+        Losses = new MaskedLosses(subject, plan, binding.KeyRecord, inKey: true);
+        Writers = new WriterTable(version => Compile(binding, subject, version, plan, Losses, reads), pinned: Framing == Framing.None, subject.CheckedVersion.Version);
     }
 
     public KeyFormat Format { get; }
@@ -36,6 +37,9 @@ internal sealed class KeyCodec
 
     /// <summary>Tags of fields inside the key, by path from the key: the union over all versions.</summary>
     public IReadOnlyDictionary<string, IReadOnlySet<string>> Tags { get; } = new Dictionary<string, IReadOnlySet<string>>();
+
+    /// <summary>What versions of the keys' subject took away of what is masked; null where keys have no schema.</summary>
+    public MaskedLosses? Losses { get; }
 
     /// <summary>Null where the key's bytes speak for themselves (<c>bytes</c>, <c>string</c>, <c>long</c>): then nothing of them is checked before they are read.</summary>
     public WriterTable? Writers { get; }
@@ -61,13 +65,13 @@ internal sealed class KeyCodec
         output.Advance(4);
     }
 
-    private static Writer Compile(BindingDocument binding, SubjectSchemas subject, SchemaVersion version, CapturePlan plan, IReadOnlyList<PathStep[]> reads)
+    private static Writer Compile(BindingDocument binding, SubjectSchemas subject, SchemaVersion version, CapturePlan plan, MaskedLosses losses, IReadOnlyList<PathStep[]> reads)
     {
         if (version.Refusal(binding.KeyRecord) is { } refusal) { return refusal; }
         if (version.Schema.Format != subject.Checked.Format) { throw new SchemaException($"The schema's format is {version.Schema.Format}."); }
         var mismatches = new List<SchemaMismatch>();
         RecordProgram program = version.Schema.Compile(plan, WalkLimits.Default, mismatches);
-        if (version.Version != subject.CheckedVersion.Version) { MaskedPaths.Check(plan, subject.Checked.Type, version.Schema.Type, mismatches); }
+        MaskedPaths.Check(plan, subject.Checked.Type, version.Schema.Type, mismatches);
         for (int i = 0; i < mismatches.Count; i++) { mismatches[i] = mismatches[i] with { Path = KeyPath(mismatches[i].Path) }; }
         bool own = version.Version == subject.CheckedVersion.Version;
         SchemaType expected = subject.Checked.Type;
@@ -85,7 +89,7 @@ internal sealed class KeyCodec
             Schema = schema,
             Program = program,
             KeyReader = own ? Decode : DecodeOther,
-            Mismatches = [.. mismatches.Where(mismatch => !(older && mismatch.OlderIsFine)).Distinct()],
+            Mismatches = losses.AddTo(mismatches.Where(mismatch => !(older && mismatch.OlderIsFine)).Distinct(), version.Version),
         };
 
         bool Decode(ReadOnlySpan<byte> key, out object? plain) => schema.Decode(key, out plain) == DecodeOutcome.Decoded;

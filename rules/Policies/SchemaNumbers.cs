@@ -13,7 +13,19 @@ internal static class SchemaNumbers
     /// <summary>Gives each path the tags of every path that is the same field by its numbers, in any version.</summary>
     public static void Unite(IReadOnlyList<SchemaVersion> versions, Dictionary<string, IReadOnlySet<string>> tags)
     {
-        if (tags.Count == 0 || versions.Count < 2 || versions[^1].Schema.Format != SchemaFormat.Protobuf) { return; }
+        if (tags.Count == 0) { return; }
+        foreach (IReadOnlySet<string> same in Same(versions))
+        {
+            SortedSet<string> all = new([.. same.SelectMany(path => tags.GetValueOrDefault(path) ?? Enumerable.Empty<string>())], StringComparer.Ordinal);
+            if (all.Count == 0) { continue; }
+            foreach (string path in same) { tags[path] = all; }
+        }
+    }
+
+    /// <summary>Paths that are one field by its numbers, where it has several names. Nothing for other formats.</summary>
+    public static IReadOnlyList<IReadOnlySet<string>> Same(IReadOnlyList<SchemaVersion> versions)
+    {
+        if (versions.Count < 2 || versions[^1].Schema.Format != SchemaFormat.Protobuf) { return []; }
         var names = new Dictionary<string, SortedSet<string>>(StringComparer.Ordinal);
         foreach (SchemaVersion version in versions)
         {
@@ -21,13 +33,7 @@ internal static class SchemaNumbers
             Walk(version.Schema.Type, "", "", [], ref budget, names);
         }
 
-        foreach (SortedSet<string> same in names.Values)
-        {
-            if (same.Count < 2) { continue; }
-            SortedSet<string> all = new([.. same.SelectMany(path => tags.GetValueOrDefault(path) ?? Enumerable.Empty<string>())], StringComparer.Ordinal);
-            if (all.Count == 0) { continue; }
-            foreach (string path in same) { tags[path] = all; }
-        }
+        return [.. names.Values.Where(same => same.Count > 1)];
     }
 
     private static void Walk(SchemaType type, string numbers, string path, List<SchemaType> open, ref int budget, Dictionary<string, SortedSet<string>> names)

@@ -6,7 +6,7 @@ namespace PolicyStreams.Rules.Tests.Evolution;
 /// <summary>Versions of a subject against a policy that was loaded before them: what an honest producer adds, and what somebody tries who may write to the registry.</summary>
 public class EvolutionTests
 {
-    private const string First = """
+    internal const string First = """
         {"type":"record","name":"Payment","namespace":"shop","fields":[
           {"name":"id","type":"string"},
           {"name":"amount","type":"double"},
@@ -18,9 +18,9 @@ public class EvolutionTests
           {"name":"lines","type":{"type":"array","items":{"type":"record","name":"Line","fields":[{"name":"note","type":"string"}]}}}]}
         """;
 
-    private const string Record = """{"id":"p-1","amount":10.0,"country":"DE","card":"4111111111111111","customer":{"email":"ada@example.com","name":"Ada"},"lines":[{"note":"n"}]}""";
+    internal const string Record = """{"id":"p-1","amount":10.0,"country":"DE","card":"4111111111111111","customer":{"email":"ada@example.com","name":"Ada"},"lines":[{"note":"n"}]}""";
 
-    private const string Rules = """
+    internal const string Rules = """
         - { id: country, when: 'value.country == "KP"', deny: {} }
         - { id: large, when: value.amount > 1000.0, deny: {} }
         - { id: pan, mask: { tag: PAN, keep_last: 4 } }
@@ -33,6 +33,7 @@ public class EvolutionTests
     public static TheoryData<string, string[], string[], string> Attacks => new()
     {
         { "renames a field masked by tag", ["\"name\":\"card\"", "\"name\":\"pan\""], ["\"card\"", "\"pan\""], "card" },
+        { "renames it and drops its tag", ["\"name\":\"card\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", "\"name\":\"pan\",\"type\":\"string\""], ["\"card\"", "\"pan\""], "card" },
         { "renames a field masked by path", ["\"name\":\"name\",\"type\"", "\"name\":\"fullname\",\"type\""], ["\"name\"", "\"fullname\""], "customer.name" },
         { "renames it and leaves an alias", ["\"name\":\"card\"", "\"name\":\"pan\",\"aliases\":[\"card\"]"], ["\"card\"", "\"pan\""], "card" },
         { "renames the record around it", ["\"name\":\"customer\"", "\"name\":\"client\""], ["\"customer\"", "\"client\""], "customer.name" },
@@ -233,7 +234,7 @@ public class EvolutionTests
         Assert.Equal(Outcome.Allow, resolved.Verdict.Outcome);
     }
 
-    private static string Change(string text, string[] changes)
+    internal static string Change(string text, string[] changes)
     {
         for (int i = 0; i < changes.Length; i += 2)
         {
@@ -259,6 +260,24 @@ public class EvolutionTests
         CompiledPolicy? policy = bench.Policy.Resolved(new Dictionary<string, SubjectSchemas> { ["payments"] = subject }, Bench.Keys(), said);
         Assert.True(policy is not null, string.Join("\n", said));
         return bench.With(policy);
+    }
+
+    [Fact]
+    public void UntaggedCopy_WithoutAlias_IsPublished_AndTheLockNamesIt()
+    {
+        // Nothing tells what a new field holds: what is left is that somebody looks at it.
+        Bench bench = Bench.Of(Bench.Yaml(Rules), (7, First));
+        string later = Change(First, ["{\"name\":\"customer\"", "{\"name\":\"copy\",\"type\":\"string\",\"default\":\"\"},{\"name\":\"customer\""]);
+        AvroSchema parsed = AvroSchema.Parse(later);
+        Bench resolved = Resolved(bench, later);
+        resolved.Decide(bench.Encode(Change(Record, ["\"customer\"", "\"copy\":\"4111111111111111\",\"customer\""]), parsed, 8));
+        Assert.Equal(Outcome.Allow, resolved.Verdict.Outcome);
+        Assert.Equal("4111111111111111", Read(resolved, parsed).GetProperty("copy").GetString());
+
+        string locked = PolicyLock.Write(bench.Policy, [])!;
+        string[] found = [.. PolicyLinter.Lint([new PolicyFile("payments.policy.yaml", Bench.Yaml(Rules))], (_, _) => resolved.Policy.Subjects, locks: policy => new PolicyFile(PolicyLock.PathOf(policy.Path), locked))
+            .Where(one => one.Severity == Severity.Error).Select(one => $"{one.Code} {one.Message}")];
+        Assert.Equal(["PS0441 field `copy` (string) of version 2 of subject `raw.payments-value` is not in the lock: nobody has looked at it"], found);
     }
 
     private static JsonElement Read(Bench bench, AvroSchema schema)
