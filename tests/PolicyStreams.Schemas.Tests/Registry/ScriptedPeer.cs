@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace PolicyStreams.Schemas.Tests;
@@ -24,10 +26,19 @@ internal sealed class ScriptedPeer : IAsyncDisposable
 
     public Func<HttpContext, Task> Script { get; set; } = _ => Task.CompletedTask;
 
-    public static async Task<ScriptedPeer> StartAsync(Func<HttpContext, Task> script)
+    /// <param name="certificate">With its key, for https; null for http.</param>
+    public static async Task<ScriptedPeer> StartAsync(Func<HttpContext, Task> script, X509Certificate2? certificate = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is null) { return; }
+            listen.UseHttps(certificate, https =>
+            {
+                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                https.AllowAnyClientCertificate();
+            });
+        }));
         WebApplication app = builder.Build();
         var peer = new ScriptedPeer(app) { Script = script };
         app.Run(async context =>
