@@ -17,6 +17,7 @@ internal static class EventIds
     public const int VersionTaken = 105;
     public const int VersionRefused = 106;
     public const int VersionWarning = 107;
+    public const int PolicyWarning = 108;
 
     public const int Assigned = 200;
     public const int Revoked = 201;

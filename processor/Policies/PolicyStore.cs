@@ -50,6 +50,7 @@ internal sealed partial class PolicyStore(
             {
                 _stamp = PolicyFolder.Stamp(files);
                 PutInForce(snapshot);
+                Warn(attempt.Diagnostics);
                 _unreachable = false;
                 Registry();
                 return [.. attempt.Diagnostics.Where(d => d.Severity != Severity.Error)];
@@ -106,6 +107,7 @@ internal sealed partial class PolicyStore(
                 _stamp = stamp;
                 _failed = "";
                 PutInForce(snapshot);
+                Warn(attempt.Diagnostics);
                 health.Good("policy");
             }
             else
@@ -165,6 +167,14 @@ internal sealed partial class PolicyStore(
         return all;
     }
 
+    private void Warn(IReadOnlyList<Diagnostic> diagnostics)
+    {
+        foreach (Diagnostic diagnostic in diagnostics)
+        {
+            if (diagnostic.Severity == Severity.Warning) { PolicyLog.Warned(logger, diagnostic.ToString()); }
+        }
+    }
+
     internal void PutInForce(PolicySnapshot snapshot)
     {
         IReadOnlyList<CompiledPolicy> before = _current?.Policies ?? [];
@@ -192,6 +202,9 @@ internal static partial class PolicyLog
 
     [LoggerMessage(EventIds.RegistryConflict, LogLevel.Error, "Schema registry contradicts itself: {Why} What was known stays; nothing is read by the other schema")]
     public static partial void RegistryConflict(ILogger logger, string why);
+
+    [LoggerMessage(EventIds.PolicyWarning, LogLevel.Warning, "Policy in force: {Diagnostic}")]
+    public static partial void Warned(ILogger logger, string diagnostic);
 
     [LoggerMessage(EventIds.VersionTaken, LogLevel.Information, "Subject {Subject} has new version(s) {Versions}: policies that read it are resolved anew")]
     public static partial void VersionTaken(ILogger logger, string subject, string versions);

@@ -72,13 +72,20 @@ internal sealed class RegistryCase : IAsyncDisposable
         return new RegistryCase(dev, dev.Url, new RegistryClient(Options([dev.Url, .. otherUrls])));
     }
 
+    /// <summary>The same on a client that asks elsewhere, which is disposed of with it.</summary>
+    public static async Task<RegistryCase> StartAsync(RegistryClient client)
+    {
+        DevRegistry dev = await DevRegistry.StartAsync(new DevRegistryOptions { Compatibility = "NONE" }, TestContext.Current.CancellationToken);
+        return new RegistryCase(dev, dev.Url, client);
+    }
+
     public static RegistryClientOptions Options(IReadOnlyList<string> urls) => new()
     {
         Urls = urls,
         Retries = 0,
         RequestTimeout = TimeSpan.FromSeconds(2),
         NegativeTtl = TimeSpan.Zero,
-        ResponseBytesMax = 256 * 1024,
+        ResponseBytesMax = 2 * 1024 * 1024,
     };
 
     /// <summary>Registers a schema; its id.</summary>
@@ -116,11 +123,7 @@ internal sealed class RegistryCase : IAsyncDisposable
     /// <summary>Puts a policy of each topic in force.</summary>
     public async Task LoadAsync(string rules = "  - { id: pan, mask: { tag: PAN, keep_last: 4 } }", string more = "", bool orders = true)
     {
-        foreach (string name in orders ? (string[])["orders", "payments"] : ["payments"])
-        {
-            await File.WriteAllTextAsync(Path.Combine(_folder, name + ".policy.yaml"),
-                Policy.Replace("NAME", name, StringComparison.Ordinal).Replace("MORE", more.Length > 0 ? ", " + more : "", StringComparison.Ordinal).Replace("RULES", rules, StringComparison.Ordinal), TestContext.Current.CancellationToken);
-        }
+        foreach (string name in orders ? (string[])["orders", "payments"] : ["payments"]) { await WriteAsync(name, rules, more); }
 
         Store?.Dispose();
         Store = new PolicyStore(_folder, new KeyRing(), _client, Health, TimeProvider.System, _log, Metrics);
@@ -129,6 +132,9 @@ internal sealed class RegistryCase : IAsyncDisposable
         Driver?.Dispose();
         Driver = new TopologyDriver(PolicyOf("payments"), new TestClock()) { Registry = Resolve };
     }
+
+    /// <summary>Writes other rules for payments: a store that watches takes them over.</summary>
+    public Task ChangeAsync(string rules) => WriteAsync("payments", rules, "");
 
     public CompiledPolicy PolicyOf(string name) => Store.Current!.Policies.Single(policy => policy.Document.Name == name);
 
@@ -159,6 +165,9 @@ internal sealed class RegistryCase : IAsyncDisposable
         if (Dev is not null) { await Dev.DisposeAsync(); }
         Directory.Delete(_folder, recursive: true);
     }
+
+    private Task WriteAsync(string name, string rules, string more) => File.WriteAllTextAsync(Path.Combine(_folder, name + ".policy.yaml"),
+        Policy.Replace("NAME", name, StringComparison.Ordinal).Replace("MORE", more.Length > 0 ? ", " + more : "", StringComparison.Ordinal).Replace("RULES", rules, StringComparison.Ordinal), TestContext.Current.CancellationToken);
 
     private CompiledPolicy? Resolve(CompiledBinding binding, JudgeResult needed)
     {

@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using PolicyStreams.Processor.Policies;
 using PolicyStreams.Processor.Testing;
 using PolicyStreams.Rules;
 using PolicyStreams.Schemas.Registry;
@@ -51,6 +54,46 @@ public sealed class SchemaResolutionTests
         world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
 
         Assert.Equal("*", RegistryCase.Read(RegistryCase.Schema, world.Driver.Read("governed.payments")[0].Value!).GetProperty("note").GetString());
+    }
+
+    [Fact]
+    public async Task Restart_AfterAVersionLostAMaskedField_ChangesNoDecision_AndSaysSo()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        await Both(world);
+        await world.LoadAsync(orders: false);
+        string later = RegistryCase.Schema.Replace("\"name\":\"card\"", "\"name\":\"pan\"", StringComparison.Ordinal).Replace(",\"confluent:tags\":[\"PAN\"]", "", StringComparison.Ordinal);
+        int second = await world.RegisterAsync("raw.payments-value", later);
+        byte[] record = RegistryCase.Encode(later, second, new { id = "p-1", note = "n", pan = "4111111111111111" });
+        for (int start = 0; start < 2; start++)
+        {
+            if (start == 1) { await world.LoadAsync(orders: false); }
+            world.Driver.Pipe(RegistryCase.Payments, null, record);
+            JsonElement decision = Assert.Single(world.Driver.Decisions());
+            Assert.Equal(("deny", "ps:schema-mismatch", "card"), (decision.GetProperty("outcome").GetString(), decision.GetProperty("errors")[0].GetProperty("rule").GetString(), decision.GetProperty("errors")[0].GetProperty("code").GetString()));
+            Assert.Empty(world.Driver.Read("governed.payments"));
+        }
+
+        Assert.Matches("108 Warning: Policy in force: .*payments.policy.yaml:5:.*: PS0307 warning: version 2 of subject `raw.payments-value`: `card` is masked, and not in this schema since version 2, which brought `pan` without a tag or mask", world.Log);
+    }
+
+    [Fact]
+    public async Task Reload_OfAPolicyWithWarnings_LogsThem()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        await Both(world);
+        await world.LoadAsync(orders: false);
+        await world.RegisterAsync("raw.payments-value", """{"type":"record","name":"Payment","namespace":"shop","fields":[{"name":"id","type":"string"}]}""");
+        Assert.DoesNotContain("108 Warning", world.Log, StringComparison.Ordinal);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        Task watching = world.Store.WatchAsync(stopping.Token);
+        await world.ChangeAsync("  - { id: pan, mask: { tag: PAN, redact: true } }");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!world.Log.Contains("108 Warning", StringComparison.Ordinal)) { await Task.Delay(20, patience.Token); }
+        await stopping.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching);
+
+        Assert.Contains("PS0307 warning: version 2 of subject `raw.payments-value`, which is checked: `card` is masked, and gone since version 2", world.Log, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -145,7 +188,7 @@ public sealed class SchemaResolutionTests
         { "bad gateway in HTML", context => Answer(context, 502, "text/html", "<h1>Bad gateway</h1>") },
         { "truncated JSON", context => Answer(context, 200, "application/json", "{\"schema\":\"{\\\"type") },
         { "another shape", context => ScriptedPeer.Json(context, "[1,2,3]") },
-        { "a huge body", context => Answer(context, 200, "application/json", "{\"schema\":\"" + new string(' ', 1_000_000) + "\"}") },
+        { "a huge body", context => Answer(context, 200, "application/json", "{\"schema\":\"" + new string(' ', 3_000_000) + "\"}") },
         { "not found of another kind", context => Answer(context, 404, "text/html", "no route") },
         { "unauthorised", context => ScriptedPeer.Json(context, "{\"error_code\":40101,\"message\":\"who?\"}", 401) },
         { "a redirect", context => { context.Response.Redirect("http://127.0.0.1:1/elsewhere"); return Task.CompletedTask; } },
@@ -303,6 +346,42 @@ public sealed class SchemaResolutionTests
         Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, string> UnusableSchemas => new()
+    {
+        { "text larger than 1 MiB", RegistryCase.Schema + new string(' ', 1 << 20) },
+        { "more fields than 10,000", $$"""{"type":"record","name":"R","fields":[{{string.Join(',', Enumerable.Range(0, 10_001).Select(i => string.Create(CultureInfo.InvariantCulture, $$"""{"name":"f{{i}}","type":"int"}""")))}}]}""" },
+        { "nested deeper than 256", string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", 257)) + "\"int\"" + new string('}', 257) },
+        { "a name defined twice", """[{"type":"fixed","name":"F","size":1},{"type":"fixed","name":"F","size":2}]""" },
+        { "a name not defined", """{"type":"record","name":"R","fields":[{"name":"x","type":"Nobody"}]}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(UnusableSchemas), DisableDiscoveryEnumeration = true)]
+    public async Task NewVersion_BeyondTheBoundsOfSchemas_IsDeniedAndSaid_AndStopsALoad(string what, string schema)
+    {
+        // The registry takes it, as one with other bounds would: it hands it out in place of a sound one.
+        string sound = RegistryCase.Schema.Replace("\"name\":\"note\"", "\"name\":\"note\",\"doc\":\"more\"", StringComparison.Ordinal);
+        await using RegistryCase real = await RegistryCase.StartAsync();
+        int first = await Both(real);
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => ForwardAsync(context, real.Url, text => With(text, sound, schema)));
+        await using RegistryCase world = await RegistryCase.StartAsync(new RegistryClient(RegistryCase.Options([peer.Url])));
+        await world.LoadAsync(orders: false);
+        int second = await real.RegisterAsync("raw.payments-value", sound);
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(sound, second, Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        Assert.True(world.Driver.Decisions().Count == 2, what + ": " + world.LastWhy);
+        Assert.Equal(["deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal("unusable-schema", world.Driver.Decisions()[0].GetProperty("errors")[0].GetProperty("code").GetString());
+        Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
+
+        var said = new List<Diagnostic>();
+        Assert.Null((await new SubjectLoader(world.Client).LoadAsync(world.PolicyOf("payments").Document, said, TestContext.Current.CancellationToken)).Subjects);
+        Diagnostic error = Assert.Single(said);
+        Assert.Equal(DiagnosticCodes.SchemaUnusable, error.Code);
+        Assert.StartsWith("version 2 of subject `raw.payments-value` cannot be used: ", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("", "raw.payments-key")]
     [InlineData("key_subject: { naming: record, record: shop.CustomerKey }", "shop.CustomerKey")]
@@ -361,6 +440,15 @@ public sealed class SchemaResolutionTests
         Assert.Equal(["not-a-version", "record-name"], world.Driver.Decisions().Skip(1).Select(decision => decision.GetProperty("errors")[0].GetProperty("code").GetString()));
     }
 
+    /// <summary>An answer of a registry with one schema in place of another.</summary>
+    private static string With(string answer, string before, string schema)
+    {
+        JsonNode? json = JsonNode.Parse(answer);
+        if (json is not JsonObject found || (string?)found["schema"] is not { } text || !JsonNode.DeepEquals(JsonNode.Parse(text), JsonNode.Parse(before))) { return answer; }
+        found["schema"] = schema;
+        return found.ToJsonString();
+    }
+
     private static async Task<int> Both(RegistryCase world)
     {
         await world.RegisterAsync("raw.orders-value", RegistryCase.Schema);
@@ -374,10 +462,11 @@ public sealed class SchemaResolutionTests
         return context.Response.WriteAsync(body);
     }
 
-    private static async Task ForwardAsync(HttpContext context, string url)
+    private static async Task ForwardAsync(HttpContext context, string url, Func<string, string>? change = null)
     {
         using var http = new HttpClient();
         using HttpResponseMessage answer = await http.GetAsync(url + context.Request.Path + context.Request.QueryString, context.RequestAborted);
-        await ScriptedPeer.Json(context, await answer.Content.ReadAsStringAsync(context.RequestAborted), (int)answer.StatusCode);
+        string text = await answer.Content.ReadAsStringAsync(context.RequestAborted);
+        await ScriptedPeer.Json(context, change is null ? text : change(text), (int)answer.StatusCode);
     }
 }
