@@ -54,7 +54,10 @@ public sealed class AvroSchemaTests
         Assert.Equal(10_000, AvroFixture.Record(fields(10_000)).Type.Fields.Count);
         Assert.Contains("10000 fields", Assert.Throws<SchemaException>(() => AvroFixture.Record(fields(10_001))).Message, StringComparison.Ordinal);
         Assert.Contains("larger", Assert.Throws<SchemaException>(() => AvroSchema.Parse("\"string\"" + new string(' ', 1 << 20))).Message, StringComparison.Ordinal);
-        Assert.Throws<SchemaException>(() => AvroSchema.Parse(string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", 10_000)) + "\"int\"" + new string('}', 10_000)));
+        string nested(int depth) => string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", depth)) + "\"int\"" + new string('}', depth);
+        Assert.Equal(ValueKind.List, AvroSchema.Parse(nested(256)).Type.Kind);
+        Assert.Contains("nested deeper than 256", Assert.Throws<SchemaException>(() => AvroSchema.Parse(nested(257))).Message, StringComparison.Ordinal);
+        Assert.Throws<SchemaException>(() => AvroSchema.Parse(nested(10_000)));
     }
 
     [Fact]
