@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace PolicyStreams.Cli.Tests;
 
@@ -35,7 +36,7 @@ internal static class BuiltCommand
         using var patience = new CancellationTokenSource(s_patience);
         try
         {
-            Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            Task<string> output = ReadAsync(process.StandardOutput, given.Line, patience.Token);
             Task<string> error = process.StandardError.ReadToEndAsync(patience.Token);
             await process.StandardInput.WriteAsync((given.Input ?? "").AsMemory(), patience.Token);
             process.StandardInput.Close();
@@ -47,6 +48,19 @@ internal static class BuiltCommand
             process.Kill(entireProcessTree: true);
             throw new TimeoutException($"policystreams {string.Join(' ', arguments)} did not end within {s_patience.TotalSeconds} s");
         }
+    }
+
+    private static async Task<string> ReadAsync(StreamReader output, Func<string, Task>? take, CancellationToken patience)
+    {
+        if (take is null) { return await output.ReadToEndAsync(patience); }
+        var all = new StringBuilder();
+        while (await output.ReadLineAsync(patience) is { } line)
+        {
+            all.Append(line).Append('\n');
+            await take(line);
+        }
+
+        return all.ToString();
     }
 
     private static string Program()
@@ -64,7 +78,8 @@ internal static class BuiltCommand
 
     /// <param name="Input">What is on standard input.</param>
     /// <param name="Folder">The working folder; default the repository's root.</param>
-    internal sealed record Given(string? Input = null, string? Folder = null, Dictionary<string, string>? Environment = null);
+    /// <param name="Line">Gets each line of standard output while the command runs.</param>
+    internal sealed record Given(string? Input = null, string? Folder = null, Dictionary<string, string>? Environment = null, Func<string, Task>? Line = null);
 
     internal sealed record Ran(int Code, string Output, string Error)
     {
