@@ -31,10 +31,12 @@ internal sealed partial class PolicyStore
             return null;
         }
 
+        SchemaIds ids = needed.OfKey ? binding.Document.KeySchemaIds : binding.Document.SchemaIds;
+        ISchemaRegistry asked = registry.By(ids);
         RegistryAnswer<RegisteredSchema> answer = needed.NeededSchemaGuid is { } guid
-            ? await registry.GetByGuidAsync(guid, subject, stopping).ConfigureAwait(false)
-            : await registry.GetByIdAsync(needed.NeededSchemaId, subject, stopping).ConfigureAwait(false);
-        string question = needed.NeededSchemaGuid?.ToString() ?? string.Create(CultureInfo.InvariantCulture, $"id {needed.NeededSchemaId}");
+            ? await asked.GetByGuidAsync(guid, subject, stopping).ConfigureAwait(false)
+            : await asked.GetByIdAsync(needed.NeededSchemaId, subject, stopping).ConfigureAwait(false);
+        string question = needed.NeededSchemaGuid?.ToString() ?? string.Create(CultureInfo.InvariantCulture, $"{ids} id {needed.NeededSchemaId}");
         switch (answer.Kind)
         {
             case RegistryAnswerKind.Unreachable:
@@ -56,7 +58,7 @@ internal sealed partial class PolicyStore
             return null;
         }
 
-        return await AdmitAsync(binding, needed, schema, subject, stopping).ConfigureAwait(false);
+        return await AdmitAsync(binding, needed, schema, subject, ids, stopping).ConfigureAwait(false);
     }
 
     public void Dispose() => _changing.Dispose();
@@ -67,14 +69,14 @@ internal sealed partial class PolicyStore
         if (registry is null) { return; }
         try
         {
-            foreach (string subject in _current!.Policies.SelectMany(policy => policy.Subjects.Values).Select(schemas => schemas.Subject).Where(subject => subject.Length > 0).Distinct().ToList())
+            foreach ((string subject, SchemaIds ids) in _current!.Policies.SelectMany(policy => policy.Subjects.Values).Select(schemas => (schemas.Subject, schemas.Ids)).Where(asked => asked.Subject.Length > 0).Distinct().ToList())
             {
-                RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.GetSubjectAsync(subject, stopping).ConfigureAwait(false);
-                if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict(subject, answer.Reason); }
+                RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.By(ids).GetSubjectAsync(subject, stopping).ConfigureAwait(false);
+                if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict($"{ids} {subject}", answer.Reason); }
                 if (!answer.IsFound) { continue; }
-                NoConflict(subject);
+                NoConflict($"{ids} {subject}");
                 using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
-                Take(subject, answer.Value);
+                Take(subject, ids, answer.Value);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -82,7 +84,7 @@ internal sealed partial class PolicyStore
         }
     }
 
-    private async Task<string?> AdmitAsync(CompiledBinding binding, JudgeResult needed, RegisteredSchema schema, string subject, CancellationToken stopping)
+    private async Task<string?> AdmitAsync(CompiledBinding binding, JudgeResult needed, RegisteredSchema schema, string subject, SchemaIds ids, CancellationToken stopping)
     {
         using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
         string ingress = binding.Document.Topics.Ingress;
@@ -95,11 +97,11 @@ internal sealed partial class PolicyStore
             return null;
         }
 
-        RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry!.GetSubjectAsync(subject, stopping).ConfigureAwait(false);
-        if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict(subject, answer.Reason); }
+        RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry!.By(ids).GetSubjectAsync(subject, stopping).ConfigureAwait(false);
+        if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict($"{ids} {subject}", answer.Reason); }
         if (answer.Kind is RegistryAnswerKind.Conflict or RegistryAnswerKind.Unreachable) { return answer.Reason; }
-        NoConflict(subject);
-        bool taken = answer.IsFound && Take(subject, answer.Value);
+        NoConflict($"{ids} {subject}");
+        bool taken = answer.IsFound && Take(subject, ids, answer.Value);
         if (taken && _current.ByIngressTopic[ingress] is { } resolved && Known(resolved, needed.OfKey, schema.Id) is { } version)
         {
             resolved.Answer(needed, schema.Id, WriterAdmission.Admitted, version);
@@ -117,7 +119,7 @@ internal sealed partial class PolicyStore
             ? schemas.Versions.LastOrDefault(version => version.Id == id && !version.Deleted) : null;
 
     /// <summary>Resolves every policy that reads the subject anew where it has versions that the policy does not know. True where all of them are in force with all that can be used.</summary>
-    private bool Take(string subject, IReadOnlyList<RegisteredSchema> registered)
+    private bool Take(string subject, SchemaIds ids, IReadOnlyList<RegisteredSchema> registered)
     {
         PolicySnapshot current = _current!;
         var policies = new List<CompiledPolicy>();
@@ -130,7 +132,7 @@ internal sealed partial class PolicyStore
             bool more = false;
             foreach ((string name, SubjectSchemas schemas) in policy.Subjects)
             {
-                subjects[name] = schemas.Subject == subject ? schemas.With(Parse(schemas, registered, parsed, said)) : schemas;
+                subjects[name] = schemas.Subject == subject && schemas.Ids == ids ? schemas.With(Parse(schemas, registered, parsed, said)) : schemas;
                 more |= !ReferenceEquals(subjects[name], schemas);
             }
 
@@ -150,7 +152,7 @@ internal sealed partial class PolicyStore
 
         if (changed)
         {
-            IEnumerable<int> before = current.Policies.SelectMany(policy => policy.Subjects.Values).Where(schemas => schemas.Subject == subject).SelectMany(schemas => schemas.Versions).Select(version => version.Version);
+            IEnumerable<int> before = current.Policies.SelectMany(policy => policy.Subjects.Values).Where(schemas => schemas.Subject == subject && schemas.Ids == ids).SelectMany(schemas => schemas.Versions).Select(version => version.Version);
             PolicyLog.VersionTaken(logger, subject, string.Join(", ", parsed.Keys.Except(before).Order()));
             PutInForce(new PolicySnapshot(policies));
         }

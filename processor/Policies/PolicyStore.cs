@@ -160,7 +160,7 @@ internal sealed partial class PolicyStore(
         {
             foreach ((string name, SubjectSchemas schemas) in subjects)
             {
-                if (schemas.Subject == known.Subject) { all[name] = all[name].Remembering(known); }
+                if (schemas.Subject == known.Subject && schemas.Ids == known.Ids) { all[name] = all[name].Remembering(known); }
             }
         }
 

@@ -15,7 +15,7 @@ public sealed record SubjectLoad(IReadOnlyDictionary<string, SubjectSchemas>? Su
 /// <param name="registry">Null where there is none: a binding that needs it is then a diagnostic.</param>
 public sealed class SubjectLoader(ISchemaRegistry? registry)
 {
-    private readonly Dictionary<string, RegistryAnswer<IReadOnlyList<RegisteredSchema>>> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Subject, SchemaIds Ids), RegistryAnswer<IReadOnlyList<RegisteredSchema>>> _answers = [];
 
     /// <summary>Fetches what one policy needs.</summary>
     /// <param name="diagnostics">Added to: what is missing, and what cannot be used, by subject and version.</param>
@@ -33,7 +33,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
                 if (subject is null) { schemas = FromFile(policy, binding, key, diagnostics); }
                 else
                 {
-                    RegistryAnswer<IReadOnlyList<RegisteredSchema>>? answer = await AskAsync(subject, cancellationToken).ConfigureAwait(false);
+                    RegistryAnswer<IReadOnlyList<RegisteredSchema>>? answer = await AskAsync(subject, key ? binding.KeySchemaIds : binding.SchemaIds, cancellationToken).ConfigureAwait(false);
                     if (answer is { Kind: RegistryAnswerKind.Unreachable or RegistryAnswerKind.Conflict } failure) { return new SubjectLoad(null, failure.Reason, failure.Kind == RegistryAnswerKind.Conflict); }
                     schemas = FromRegistry(policy, binding, key, subject, answer, diagnostics);
                 }
@@ -57,12 +57,12 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
         return new SchemaVersion(schema.Version, schema.Id, parsed) { Guid = schema.Guid, Tags = schema.Tags, Deleted = schema.Deleted };
     }
 
-    private async Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>?> AskAsync(string subject, CancellationToken cancellationToken)
+    private async Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>?> AskAsync(string subject, SchemaIds ids, CancellationToken cancellationToken)
     {
         if (registry is null) { return null; }
-        if (_answers.TryGetValue(subject, out RegistryAnswer<IReadOnlyList<RegisteredSchema>> known)) { return known; }
-        RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.GetSubjectAsync(subject, cancellationToken).ConfigureAwait(false);
-        if (answer.Kind is RegistryAnswerKind.Found or RegistryAnswerKind.NotFound) { _answers[subject] = answer; }
+        if (_answers.TryGetValue((subject, ids), out RegistryAnswer<IReadOnlyList<RegisteredSchema>> known)) { return known; }
+        RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.By(ids).GetSubjectAsync(subject, cancellationToken).ConfigureAwait(false);
+        if (answer.Kind is RegistryAnswerKind.Found or RegistryAnswerKind.NotFound) { _answers[(subject, ids)] = answer; }
         return answer;
     }
 
@@ -94,7 +94,7 @@ public sealed class SubjectLoader(ISchemaRegistry? registry)
             }
         }
 
-        return sound ? new SubjectSchemas(subject, versions) : null;
+        return sound ? new SubjectSchemas(subject, versions) { Ids = key ? binding.KeySchemaIds : binding.SchemaIds } : null;
     }
 
     private static SubjectSchemas? FromFile(PolicyDocument policy, BindingDocument binding, bool key, ICollection<Diagnostic> diagnostics)

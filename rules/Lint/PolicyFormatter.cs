@@ -75,7 +75,7 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
 
     private static readonly string[] Order =
     [
-        "apiVersion", "kind", "name", "id", "metadata", "owner", "description", "mode", "format", "subject", "naming", "record", "schema", "formats", "message", "unknown_fields", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics",
+        "apiVersion", "kind", "name", "id", "metadata", "owner", "description", "mode", "format", "subject", "naming", "record", "schema", "formats", "message", "unknown_fields", "framing", "schema_ids", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics",
         "ingress", "governed", "rejected", "held", "state", "approvals", "decisions", "routes", "partitions", "seal", "limits", "record_bytes", "on_error", "on_schema_mismatch", "when", "bindings",
         "deny", "hold", "mask", "route", "tag", "rules", "approvers", "quorum", "expires", "on_expiry", "scope", "own_group_may_approve", "reason", "field",
     ];

@@ -24,6 +24,9 @@ public sealed class BindingDocument
     public SchemaFormat Format { get; init; }
     public Framing Framing { get; init; }
 
+    /// <summary>What the ids of framed values are numbers of: with Apicurio's framings what the policy says, else the registry's own.</summary>
+    public SchemaIds SchemaIds { get; init; }
+
     /// <summary>True where a JSON Schema's <c>format</c> is checked (<c>formats: assert</c>); else it is an annotation.</summary>
     public bool AssertFormats { get; init; }
 
@@ -60,6 +63,9 @@ public sealed class BindingDocument
 
     /// <summary>Framing of Avro keys; none for keys without a schema.</summary>
     public Framing KeyFraming { get; init; } = Framing.None;
+
+    /// <summary>As <see cref="SchemaIds"/>, of framed keys.</summary>
+    public SchemaIds KeySchemaIds { get; init; }
 
     public IdentityKind Identity { get; init; }
 

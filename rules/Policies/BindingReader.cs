@@ -9,7 +9,7 @@ namespace PolicyStreams.Rules;
 internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IReadOnlyList<RuleDocument> rules, int recordBytesMax, int headersMax, HoldTerms? holdTerms)
 {
     private static readonly string[] Keys =
-        ["name", "description", "format", "subject", "schema", "formats", "message", "unknown_fields", "framing", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
+        ["name", "description", "format", "subject", "schema", "formats", "message", "unknown_fields", "framing", "schema_ids", "key_format", "key_subject", "key_schema", "key_framing", "identity", "headers", "stamp", "tombstones", "topics", "partitions", "seal"];
 
     private const int SubjectLengthMax = 512;
 
@@ -62,6 +62,7 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
         }
 
         NamedSubject? keySubject = KeySchema(section, what, (KeyFormat)Math.Max(keyFormat, 0), topics.Ingress, framing, subject is not null, out string? keySchemaFile, out Framing keyFraming);
+        SchemaIds ids = SchemaIdsOf(section, what, framing, keyFraming);
         return name is null ? null : new BindingDocument
         {
             Name = name,
@@ -70,6 +71,7 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
             Format = format < 0 ? SchemaFormat.Json : (SchemaFormat)format,
             Untyped = format < 0,
             Framing = framing,
+            SchemaIds = IsApicurio(framing) ? ids : SchemaIds.Registry,
             AssertFormats = assertFormats,
             Subject = format < 0 ? null : subject,
             SchemaFile = format < 0 ? null : schemaFile,
@@ -83,6 +85,7 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
             KeyRecord = keySubject?.Record,
             KeySchemaFile = keySchemaFile,
             KeyFraming = keyFraming,
+            KeySchemaIds = IsApicurio(keyFraming) ? ids : SchemaIds.Registry,
             Identity = identity,
             TopicPrincipal = principal,
             IdentityJson = identityJson,
@@ -140,6 +143,20 @@ internal sealed partial class BindingReader(DiagnosticBag bag, string policy, IR
 
         if (word >= 0) { return (Framing)word; }
         return subject is null ? Framing.None : Framing.Confluent;
+    }
+
+    private static bool IsApicurio(Framing framing) => framing is Framing.Apicurio4 or Framing.Apicurio8;
+
+    /// <summary>Which of Apicurio's ids its serializers were told to write; the frame does not say it.</summary>
+    private SchemaIds SchemaIdsOf(Section section, string what, Framing framing, Framing keyFraming)
+    {
+        int word = section.Word("schema_ids", "global", "content");
+        if (section.Find("schema_ids") is { } node && !IsApicurio(framing) && !IsApicurio(keyFraming))
+        {
+            bag.Error(node, DiagnosticCodes.BadValue, $"`schema_ids` of {what} speaks of ids of Apicurio's serializers, and nothing is framed as they do", "it goes with framing: apicurio4 or apicurio8");
+        }
+
+        return word switch { 0 => SchemaIds.Global, 1 => SchemaIds.Content, _ => SchemaIds.Either };
     }
 
     /// <summary>A subject by its own name, or as producers' serializers name it: <c>{ naming: record, record: shop.Payment }</c>.</summary>

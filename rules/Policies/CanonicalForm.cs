@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using PolicyStreams.Rules.Cel;
+using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Rules;
@@ -38,12 +39,20 @@ internal static class CanonicalForm
         return buffer.Written.ToArray();
     }
 
+    /// <summary>Which ids the policy says that frames have, for values, keys, or both; null where it says nothing of them.</summary>
+    private static SchemaIds? SaidIds(BindingDocument binding)
+    {
+        SchemaIds ids = binding.SchemaIds != SchemaIds.Registry ? binding.SchemaIds : binding.KeySchemaIds;
+        return ids is SchemaIds.Global or SchemaIds.Content ? ids : null;
+    }
+
     private static void Binding(Utf8JsonWriter json, BindingDocument binding)
     {
         json.WriteStartObject();
         json.WriteString("name", binding.Name);
         json.WriteNumber("format", (int)binding.Format);
         json.WriteNumber("framing", (int)binding.Framing);
+        if (SaidIds(binding) is { } ids) { json.WriteNumber("schema_ids", (int)ids); }
         json.WriteString("subject", binding.Subject);
         json.WriteString("schema", binding.SchemaFile);
         json.WriteNumber("key_format", (int)binding.KeyFormat);

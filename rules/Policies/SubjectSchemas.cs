@@ -31,6 +31,9 @@ public sealed record SchemaVersion(int Version, int Id, RecordSchema Schema)
 /// </summary>
 public sealed record SubjectSchemas(string Subject, IReadOnlyList<SchemaVersion> Versions)
 {
+    /// <summary>What the versions' ids are numbers of.</summary>
+    public SchemaIds Ids { get; init; }
+
     /// <summary>Number of the version that conditions and paths are checked against; 0: the latest. A running binding keeps it when versions are added to its subject.</summary>
     public int Pinned { get; init; }
 

@@ -13,4 +13,8 @@ public interface ISchemaRegistry
 
     /// <summary>All versions of a subject, oldest first; where found at least one that is not deleted. Deleted ones that the registry still shows are marked so.</summary>
     Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> GetSubjectAsync(string subject, CancellationToken cancellationToken);
+
+    /// <summary>The same registry by other ids: it takes and gives those of this kind alone. With Apicurio's a subject has to be named, and schemas of other subjects come without their text.</summary>
+    /// <exception cref="NotSupportedException">It knows no ids but its own.</exception>
+    ISchemaRegistry By(SchemaIds ids) => ids == SchemaIds.Registry ? this : throw new NotSupportedException("The registry knows no ids but its own.");
 }

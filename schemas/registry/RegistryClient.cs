@@ -8,7 +8,7 @@ namespace PolicyStreams.Schemas.Registry;
 /// A registry with Confluent's REST API. Thread-safe; what it found once it never asks again by id. Questions that are asked at the same time are one request.
 /// A caller that cancels leaves the request to the others who wait for it.
 /// </summary>
-public sealed class RegistryClient : ISchemaRegistry, IDisposable
+public sealed partial class RegistryClient : ISchemaRegistry, IDisposable
 {
     // Names that no registry has are remembered for seconds only, yet a producer can make up many of them.
     private const int AbsentMax = 4096;
@@ -219,10 +219,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
         }
 
         // In the registry, and no version of the subject: known, not admitted.
-        var stranger = new RegisteredSchema { Id = body.Id, Guid = guid, Type = body.Type, Text = body.Text, Tags = body.Tags };
-        if (_foreign.Count >= AbsentMax) { _foreign.Clear(); }
-        _foreign[flight] = new Foreign(stranger, _time.GetTimestamp());
-        return RegistryAnswer<RegisteredSchema>.Found(stranger);
+        return Stranger(flight, new RegisteredSchema { Id = body.Id, Guid = guid, Type = body.Type, Text = body.Text, Tags = body.Tags });
     }
 
     private async Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> FetchSubjectAsync(string subject)
@@ -445,6 +442,13 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
         return RegistryAnswer<RegisteredSchema>.NotFound(reason);
     }
 
+    private RegistryAnswer<RegisteredSchema> Stranger(string flight, RegisteredSchema schema)
+    {
+        if (_foreign.Count >= AbsentMax) { _foreign.Clear(); }
+        _foreign[flight] = new Foreign(schema, _time.GetTimestamp());
+        return RegistryAnswer<RegisteredSchema>.Found(schema);
+    }
+
     private void Mark(bool reachable, string reason)
     {
         RegistryHealth health = Volatile.Read(ref _health);
@@ -475,7 +479,7 @@ public sealed class RegistryClient : ISchemaRegistry, IDisposable
 
     private readonly record struct Absent(string Reason, long Asked);
 
-    /// <summary>A schema named by GUID that is no version of the subject asked for.</summary>
+    /// <summary>A schema named by GUID, or by an id of Apicurio's, that is no version of the subject asked for.</summary>
     private sealed record Foreign(RegisteredSchema Schema, long Asked);
 
     private readonly record struct References(IReadOnlyList<ReferencedSchema> List, string? Unusable, Reply? Failure);

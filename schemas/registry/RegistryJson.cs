@@ -9,6 +9,9 @@ internal readonly record struct SchemaReference(string Name, string Subject, int
 internal sealed record SchemaBody(
     int Id, string Subject, int Version, Guid? Guid, string Type, string Text, IReadOnlyList<SchemaReference> References, IReadOnlyDictionary<string, IReadOnlyList<string>> Tags);
 
+/// <summary>The two numbers that Apicurio has for a version, each 1 or greater.</summary>
+internal sealed record ApicurioIds(int Global, int Content);
+
 /// <summary>Reads a registry's answers. Null for anything that is not what the endpoint answers; unknown members are ignored.</summary>
 internal static class RegistryJson
 {
@@ -48,6 +51,11 @@ internal static class RegistryJson
 
         return places;
     }
+
+    public static ApicurioIds? Apicurio(JsonElement root) =>
+        root.ValueKind == JsonValueKind.Object && TryInt(root, "globalId", out int global) && TryInt(root, "contentId", out int content) && global > 0 && content > 0
+            ? new ApicurioIds(global, content)
+            : null;
 
     private static string? Text(JsonElement element, string name)
     {

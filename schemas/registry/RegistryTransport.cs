@@ -143,11 +143,17 @@ internal sealed class RegistryTransport : IDisposable
             }
 
             string reason = $"{host} answered {code.ToString(CultureInfo.InvariantCulture)}.";
+            if (status == HttpStatusCode.NotFound && IsApicurioAbsence(json)) { return (new Reply(ReplyKind.NotFound, null, $"{host} does not have it."), false); }
             if (status is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed) { return (new Reply(ReplyKind.NoEndpoint, null, reason), false); }
             bool passing = code >= 500 || status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests;
             return (Reply.Unreachable(reason), passing);
         }
     }
+
+    /// <summary>True for what Apicurio's core API says of a schema that it does not have. Where it lacks the endpoint it names another.</summary>
+    private static bool IsApicurioAbsence(JsonDocument? json) =>
+        json?.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String
+        && (name.ValueEquals("ArtifactNotFoundException") || name.ValueEquals("ContentNotFoundException") || name.ValueEquals("VersionNotFoundException"));
 
     private static int? ErrorCode(JsonDocument? json) =>
         json?.RootElement is { ValueKind: JsonValueKind.Object } root

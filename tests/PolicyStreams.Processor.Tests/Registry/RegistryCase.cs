@@ -79,6 +79,9 @@ internal sealed class RegistryCase : IAsyncDisposable
         return new RegistryCase(dev, dev.Url, client);
     }
 
+    /// <summary>On another registry than the dev one.</summary>
+    public static RegistryCase On(string url) => new(null, url, new RegistryClient(Options([url])));
+
     public static RegistryClientOptions Options(IReadOnlyList<string> urls) => new()
     {
         Urls = urls,

@@ -449,6 +449,76 @@ public sealed class SchemaResolutionTests
         return found.ToJsonString();
     }
 
+    [Theory]
+    [InlineData("global", false)]
+    [InlineData("global", true)]
+    [InlineData("content", false)]
+    [InlineData("content", true)]
+    public async Task ApicurioIds_AreLookedUpByWhatTheyMean(string ids, bool legacy)
+    {
+        // Version 2 has card and note the other way round. As the wrong kind of id its number is that of version 3, or 1: the bytes fit, and the mask would be on the note.
+        string swapped = Swapped(RegistryCase.Schema), third = RegistryCase.Schema.Replace("\"Payment\"", "\"Payment\",\"doc\":\"again\"", StringComparison.Ordinal);
+        await using ApicurioPeer apicurio = await ApicurioPeer.StartAsync();
+        apicurio.LegacyIds = legacy;
+        (int Global, int Content) other = apicurio.Register("elsewhere-value", RegistryCase.Schema);
+        apicurio.Register("raw.payments-value", RegistryCase.Schema);
+        (int Global, int Content) second = apicurio.Register("raw.payments-value", swapped);
+        apicurio.Register("raw.payments-value", third);
+        await using RegistryCase world = RegistryCase.On(apicurio.Url);
+        await world.LoadAsync(more: $"framing: apicurio4, schema_ids: {ids}", orders: false);
+        (int Global, int Content) later = apicurio.Register("raw.payments-value", swapped.Replace("\"Payment\"", "\"Payment\",\"doc\":\"later\"", StringComparison.Ordinal));
+        int Of((int Global, int Content) version) => ids == "global" ? version.Global : version.Content;
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(swapped, Of(second), Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(swapped, Of(later), Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, Of(other), Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, 99, Record));
+
+        IReadOnlyList<JsonElement> decisions = world.Driver.Decisions();
+        Assert.Equal([Of(second), Of(later)], decisions.Take(2).Select(decision => decision.GetProperty("schema").GetInt32()));
+
+        // The text of the other subject is a version of this one too: by content id it may write, by global id it is the other's.
+        Assert.Equal(["allow", "allow", ids == "global" ? "deny" : "allow", "deny"], decisions.Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal("unknown-schema-id", Code(decisions[3]));
+        if (ids == "global") { Assert.Equal("not-a-version", Code(decisions[2])); }
+        foreach (DriverRecord record in world.Driver.Read("governed.payments").Take(2))
+        {
+            JsonElement published = RegistryCase.Read(swapped, record.Value!);
+            Assert.Equal(("n", "************1111"), (published.GetProperty("note").GetString(), published.GetProperty("card").GetString()));
+        }
+    }
+
+    [Fact]
+    public async Task ApicurioIds_ThatNothingTellsApart_ReadNoRecord()
+    {
+        await using ApicurioPeer apicurio = await ApicurioPeer.StartAsync();
+        int first = apicurio.Register("raw.payments-value", RegistryCase.Schema).Global;
+        await using RegistryCase world = RegistryCase.On(apicurio.Url);
+        await world.LoadAsync(more: "framing: apicurio4", orders: false);
+        apicurio.Register("elsewhere-value", RegistryCase.Schema);
+        (int global, int content) = apicurio.Register("raw.payments-value", Swapped(RegistryCase.Schema));
+        foreach (int id in (int[])[first, content, global, first]) { world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, id, Record)); }
+
+        Assert.Equal(["allow", "deny", "deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal(["unusable-schema", "not-a-version"], world.Driver.Decisions().Skip(1).Take(2).Select(Code));
+        Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
+        Assert.Contains("`schema_ids: global`", world.Log, StringComparison.Ordinal);
+
+        // With them there from the start, the policy does not load.
+        var diagnostics = new List<Diagnostic>();
+        SubjectLoad load = await new SubjectLoader(world.Client).LoadAsync(world.PolicyOf("payments").Document, diagnostics, TestContext.Current.CancellationToken);
+        Assert.Null(load.Subjects);
+        Assert.Contains("`schema_ids: global`", Assert.Single(diagnostics).Message, StringComparison.Ordinal);
+    }
+
+    private static string Swapped(string schema)
+    {
+        string[] fields = schema.Split('\n');
+        string note = fields[2], card = fields[3];
+        return string.Join('\n', fields[0], fields[1], card.Replace("]}]}", "]},", StringComparison.Ordinal), note.TrimEnd(',') + "]}");
+    }
+
+    private static string? Code(JsonElement decision) => decision.GetProperty("errors")[0].GetProperty("code").GetString();
+
     private static async Task<int> Both(RegistryCase world)
     {
         await world.RegisterAsync("raw.orders-value", RegistryCase.Schema);

@@ -390,6 +390,39 @@ public class JudgeTests
     }
 
     [Theory]
+    [InlineData("apicurio4", "0000000007")]
+    [InlineData("apicurio8", "000000000000000007")]
+    public void ApicurioFrame_IsReadByItsId_AndStandsBeforeWhatIsMasked(string framing, string prefix)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: large, when: value.amount > 100.0, tag: { size: large } }\n- { id: pan, mask: { tag: PAN, keep_last: 4 } }", $"framing: {framing}"));
+        byte[] payload = bench.Encode(Bench.Payment)[FrameReader.IdPrefixLength..];
+        byte[] frame = Convert.FromHexString(prefix);
+        bench.Decide([.. frame, .. payload]);
+        Assert.Equal(["large", "pan"], bench.Verdict.Rules);
+        Assert.Equal(7, bench.Verdict.SchemaId);
+        byte[] written = bench.Verdict.Output.Slice(bench.Verdict.ValueStart, bench.Verdict.ValueLength).ToArray();
+        Assert.Equal([.. frame, .. bench.Encode(Bench.Payment.Replace("411111111111", "************", StringComparison.Ordinal))[FrameReader.IdPrefixLength..]], written);
+
+        bench.Decide([.. frame, .. payload[..^1]]);
+        Assert.Equal([new DecisionError("ps:undecodable", "truncated")], bench.Verdict.Errors);
+        bench.Decide(frame[..^1]);
+        Assert.Equal([new DecisionError("ps:undecodable", "not-framed")], bench.Verdict.Errors);
+    }
+
+    [Theory]
+    [InlineData("0000000080000007", "unknown-schema-id")]
+    [InlineData("0000000100000007", "unknown-schema-id")]
+    [InlineData("7FFFFFFFFFFFFFFF", "unknown-schema-id")]
+    [InlineData("0000000000000000", "not-framed")]
+    [InlineData("FFFFFFFF00000007", "not-framed")]
+    public void ApicurioId_OfMoreThan31Bits_IsNeverAskedForByItsLowerHalf(string id, string code)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }", "framing: apicurio8"));
+        bench.Decide([0, .. Convert.FromHexString(id), .. bench.Encode(Bench.Payment)[FrameReader.IdPrefixLength..]]);
+        Assert.Equal(code, Assert.Single(bench.Verdict.Errors).Code);
+    }
+
+    [Theory]
     [InlineData(WriterAdmission.UnknownId, "unknown-schema-id")]
     [InlineData(WriterAdmission.NotAdmitted, "not-a-version")]
     [InlineData(WriterAdmission.Unusable, "unusable-schema")]

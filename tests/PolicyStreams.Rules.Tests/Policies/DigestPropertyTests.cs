@@ -19,6 +19,7 @@ public class DigestPropertyTests
             format: avro
             subject: raw.payments-value
             framing: apicurio4
+            schema_ids: content
             key_format: string
             identity: { topic: { id: checkout, groups: [payments-producers] } }
             headers: [trace, tenant]
@@ -57,7 +58,7 @@ public class DigestPropertyTests
 
     private static readonly string[] Words =
     [
-        "avro", "json", "confluent", "apicurio4", "apicurio8", "none", "bytes", "string", "long", "keep", "drop", "decision", "deny", "allow", "hold", "record", "key", "enforce", "shadow", "year", "month", "day", "hour", "true",
+        "avro", "json", "confluent", "apicurio4", "apicurio8", "none", "global", "content", "bytes", "string", "long", "keep", "drop", "decision", "deny", "allow", "hold", "record", "key", "enforce", "shadow", "year", "month", "day", "hour", "true",
         "false", "payments", "second", "eu.p", "us.p", "out.p", "ssn",
     ];
 

@@ -1,4 +1,5 @@
 using System.Text;
+using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Tests.Policies;
 
@@ -125,6 +126,8 @@ public class PolicyLoadTests
 
     [Theory]
     [InlineData("framing: magic", "PS0103")]
+    [InlineData("framing: apicurio4\nschema_ids: both", "PS0103")]
+    [InlineData("schema_ids: global", "PS0103")]
     [InlineData("headers: some", "PS0103")]
     [InlineData("headers: [ps-x]", "PS0103")]
     [InlineData("headers: []", "PS0103")]
@@ -153,6 +156,7 @@ public class PolicyLoadTests
     [InlineData("identity: none")]
     [InlineData("stamp: none")]
     [InlineData("framing: apicurio8")]
+    [InlineData("framing: apicurio8\nschema_ids: content")]
     [InlineData("seal: vault")]
     [InlineData("headers: [a, b]")]
     [InlineData("tombstones: allow")]
@@ -173,8 +177,21 @@ public class PolicyLoadTests
     [Theory]
     [InlineData("")]
     [InlineData("key_subject: { naming: topic-record, record: shop.A }\nkey_framing: apicurio4")]
+    [InlineData("key_framing: apicurio8\nschema_ids: global")]
     [InlineData("key_schema: b.avsc")]
     public void Load_GoodKeySchema_IsTaken(string binding) => Assert.Empty(Load(MinimalAvroKey(binding)));
+
+    [Theory]
+    [InlineData("", SchemaIds.Registry, SchemaIds.Registry)]
+    [InlineData("framing: apicurio4", SchemaIds.Either, SchemaIds.Either)]
+    [InlineData("framing: apicurio4\nkey_framing: confluent", SchemaIds.Either, SchemaIds.Registry)]
+    [InlineData("framing: apicurio8\nschema_ids: global", SchemaIds.Global, SchemaIds.Global)]
+    [InlineData("key_framing: apicurio8\nschema_ids: content", SchemaIds.Registry, SchemaIds.Content)]
+    public void Load_SchemaIds_AreOfWhatIsFramedAsApicurioDoes(string binding, SchemaIds ids, SchemaIds keyIds)
+    {
+        BindingDocument document = Document(MinimalAvroKey(binding)).Bindings[0];
+        Assert.Equal((ids, keyIds), (document.SchemaIds, document.KeySchemaIds));
+    }
 
     [Theory]
     [InlineData("subject: { naming: topic }", "raw.payments-value", null)]

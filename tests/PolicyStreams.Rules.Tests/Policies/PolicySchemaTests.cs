@@ -33,6 +33,7 @@ public class PolicySchemaTests
     [InlineData("mode: enforce", "mode: dark")]
     [InlineData("format: avro", "format: avor")]
     [InlineData("framing: apicurio4", "framing: magic")]
+    [InlineData("schema_ids: content", "schema_ids: both")]
     [InlineData("key_format: string", "key_format: text")]
     [InlineData("headers: drop", "headers: some")]
     [InlineData("headers: drop", "headers: []")]

@@ -107,12 +107,15 @@ internal static class RegistryScenario
             return bytes.Written.ToArray();
         }
 
-        async Task<int> Register(string name, string schema, object[] refs, string type = "AVRO")
-        {
-            using HttpResponseMessage response = await http.PostAsJsonAsync($"{url}/subjects/{Uri.EscapeDataString(name)}/versions", new { schema, schemaType = type, references = refs });
-            string text = await response.Content.ReadAsStringAsync();
-            Assert.True(response.IsSuccessStatusCode, text);
-            return JsonDocument.Parse(text).RootElement.GetProperty("id").GetInt32();
-        }
+        Task<int> Register(string name, string schema, object[] refs, string type = "AVRO") => RegisterAsync(url, http, name, schema, refs, type);
+    }
+
+    /// <summary>Registers a schema; its id.</summary>
+    public static async Task<int> RegisterAsync(string url, HttpClient http, string subject, string schema, object[] references, string type = "AVRO")
+    {
+        using HttpResponseMessage response = await http.PostAsJsonAsync($"{url}/subjects/{Uri.EscapeDataString(subject)}/versions", new { schema, schemaType = type, references });
+        string text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, text);
+        return JsonDocument.Parse(text).RootElement.GetProperty("id").GetInt32();
     }
 }
