@@ -61,6 +61,7 @@ internal sealed class PlainRecords(CaptureRow root) : RecordProgram
             null => ValueKind.Null,
             bool => ValueKind.Bool,
             long => ValueKind.Int,
+            ulong => ValueKind.UInt,
             double => ValueKind.Double,
             string => ValueKind.String,
             byte[] => ValueKind.Bytes,
@@ -82,6 +83,7 @@ internal sealed class PlainRecords(CaptureRow root) : RecordProgram
         {
             case bool flag: slot.Bits = flag ? 1 : 0; break;
             case long number: slot.Bits = number; break;
+            case ulong number: slot.Bits = (long)number; break;
             case double number: slot.Bits = BitConverter.DoubleToInt64Bits(number); break;
             case string text: PutBytes(ref slot, Encoding.UTF8.GetBytes(text)); break;
             case byte[] bytes: PutBytes(ref slot, bytes); break;
