@@ -245,7 +245,7 @@ internal sealed class CelChecker
         return Dispatch(call, overloads, arguments);
     }
 
-    private static readonly string[] MacroNames =
+    internal static readonly string[] MacroNames =
         ["has", "all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap", "transformMapEntry", "sortBy", "optMap", "optFlatMap"];
 
     private CelType Dispatch(CallExpr call, IReadOnlyList<Overload> overloads, CelType[] arguments)

@@ -11,6 +11,9 @@ internal static partial class StandardLibrary
     /// <summary>Bound of text, bytes, and lists that functions make.</summary>
     public const int SizeMax = 1 << 20;
 
+    /// <summary>Bound of what one call compares: distinct and sets look for each element in a list.</summary>
+    public const int ComparisonsMax = 1 << 24;
+
     public static IReadOnlyDictionary<string, CelType> TypeNames { get; } = new Dictionary<string, CelType>(StringComparer.Ordinal)
     {
         ["bool"] = CelType.Bool,

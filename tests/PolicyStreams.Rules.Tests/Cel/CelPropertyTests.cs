@@ -24,6 +24,7 @@ public sealed class CelPropertyTests
             CaptureRow plan = Payments.Plan();
             var compiler = new ConditionCompiler(Payments.Type, Payments.Text, plan);
             var conditions = new List<Condition>();
+            var reprinted = new List<Condition>();
             for (int j = 0; j < 4; j++)
             {
                 string expression = Bool(random, 4, []);
@@ -32,8 +33,9 @@ public sealed class CelPropertyTests
                 // A constant that can never work is refused, and rightly.
                 if (condition is null && diagnostics.TrueForAll(one => one.Code == CelCodes.Constant)) { continue; }
                 Assert.True(condition is not null, $"seed {seed}: {expression}: {string.Join("; ", diagnostics)}");
-                Assert.Equal(condition.Canonical, CelPrinter.Canonical(condition.Canonical, []));
+                Assert.True(Trees.Same(condition.Syntax, Parsed(condition.Canonical)), $"seed {seed}: {expression}: printed as {condition.Canonical}");
                 conditions.Add(condition);
+                reprinted.Add(compiler.Compile(condition.Canonical, [])!);
                 compiledWhole += condition.InterpretedParts == 0 ? 1 : 0;
             }
 
@@ -53,11 +55,12 @@ public sealed class CelPropertyTests
                     Assert.True(truth == ((holds & (1UL << k)) != 0 ? Truth.True : Truth.False), $"seed {seed}: {conditions[k].Canonical}: {truth}, emitted {(holds & (1UL << k)) != 0}");
                 }
 
-                foreach (Condition condition in conditions)
+                foreach ((Condition condition, Condition again) in conditions.Zip(reprinted))
                 {
                     Truth compiled = condition.Evaluate(ref input, out EvalError error);
                     Truth interpreted = condition.Interpret(ref input, null, out EvalError interpretedError);
                     Assert.True((compiled, error) == (interpreted, interpretedError), $"seed {seed}: {condition.Canonical}: {compiled} {error}, interpreted {interpreted} {interpretedError}");
+                    Assert.True((compiled, error) == (again.Evaluate(ref input, out EvalError printedError), printedError), $"seed {seed}: {condition.Canonical}: {compiled} {error}, otherwise where it is printed");
                     errors += compiled == Truth.Error ? 1 : 0;
                     evaluated++;
                 }
@@ -70,12 +73,67 @@ public sealed class CelPropertyTests
         Assert.True(plain > rounds || !ConditionEmitter.Works, $"{plain} by emitted code");
     }
 
+    private static Expr? Parsed(string text) => CelParser.Parse(new CelSource(text), []);
+
+    // Every kind of node, each part in parentheses: what the printer leaves out of them must not be needed.
+    [Fact]
+    public void Print_RandomTrees_ParsesToTheSameTree()
+    {
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        var random = new Random(seed);
+        for (int i = 0; i < 20_000; i++)
+        {
+            string text = Any(random, 4);
+            Expr? expr = Parsed(text);
+            Assert.True(expr is not null, $"seed {seed}: {text}");
+            string printed = CelPrinter.Print(expr);
+            Assert.True(Trees.Same(expr, Parsed(printed)), $"seed {seed}: {text}: printed as {printed}");
+            Assert.Equal(printed, CelPrinter.Canonical(printed, []));
+        }
+    }
+
+    private static string Any(Random random, int depth)
+    {
+        string One() => Any(random, depth - 1);
+        string Field() => Pick(random, "f", "`a-b`", "for", "in_");
+        switch (random.Next(depth > 0 ? 33 : 10))
+        {
+            case 0 or 1: return Pick(random, "a", "b", ".a", ".a.b", "in_", "cel.index(0)", "cel.iterVar(0, 1)");
+            case 2: return Pick(random, "0", "1", "-1", "(-1)", "-9223372036854775808", "9223372036854775807", "0x1F", "-0x1F");
+            case 3: return Pick(random, "0u", "18446744073709551615u", "(1u)");
+            case 4: return Pick(random, "0.0", "-0.0", "1.5", "-1.5", "(-1.5)", "1e300", "-1e-300", "5e-324", "100000.0", "0.1");
+            case 5: return Pick(random, "''", "'a'", "\"a\\\"\\'\\\\\"", "'\\n\\r\\t\\x00\\x7f\\u0085\\u2028'", "r'\\d'", "'\U0001F600'", "'\\`\\?'", "\"\"\"a\"b\nc\"\"\"");
+            case 6: return Pick(random, "b''", "b'\\xff\\x00\"\\\\'", "b'é'", "rb'\\d'");
+            case 7: return Pick(random, "true", "false", "null", "[]", "{}");
+            case 8 or 9: return "a.b.c";
+            case 10: return $"({One()}) {Pick(random, "==", "!=", "<", "<=", ">", ">=", "in")} ({One()})";
+            case 11 or 12: return $"({One()}) {Pick(random, "+", "-")} ({One()})";
+            case 13 or 14: return $"({One()}) {Pick(random, "*", "/", "%")} ({One()})";
+            case 15 or 16: return $"({One()}) {Pick(random, "&&", "||")} ({One()})";
+            case 17 or 18: return $"{Pick(random, "-", "!", "--", "!!", "---")}({One()})";
+            case 19 or 20: return $"({One()}) ? ({One()}) : ({One()})";
+            case 21: return $"({One()}).{Pick(random, "", "?")}{Field()}";
+            case 22: return $"({One()})[{Pick(random, "", "?")}{One()}]";
+            case 23: return $"has(({One()}).{Pick(random, "", "?")}{Field()})";
+            case 24: return $"({One()}).f({One()}, {One()})";
+            case 25: return $"{Pick(random, "f", ".f", "a.b.f")}({One()})";
+            case 26: return $"[{Pick(random, "", "?")}{One()}, {Pick(random, "", "?")}{One()}]";
+            case 27: return $"{{{Pick(random, "", "?")}{One()}: {One()}, {Pick(random, "", "?")}{One()}: {One()}}}";
+            case 28 when random.Next(2) == 0: return $"({One()}).{Pick(random, "all", "exists", "exists_one", "existsOne", "filter", "map", "sortBy", "optMap", "optFlatMap")}(x, {One()})";
+            case 28: return $"({One()}).{Pick(random, "all", "exists", "exists_one", "existsOne", "transformList", "transformMap", "transformMapEntry")}(x, y, {One()})";
+            case 29: return $"({One()}).{Pick(random, "map(x, ", "transformList(x, y, ", "transformMap(x, y, ", "transformMapEntry(x, y, ")}{One()}, {One()})";
+            case 30: return $"cel.bind(x, {One()}, {One()})";
+            case 31: return $"cel.block([{One()}, {One()}], {One()})";
+            default: return $"a.b{{f: {One()}, `a-b`: {One()}}}";
+        }
+    }
+
     private static string Pick(Random random, params string[] from) => from[random.Next(from.Length)];
 
     internal static string Bool(Random random, int depth, string[] rows)
     {
         string row = rows.Length > 0 ? rows[random.Next(rows.Length)] : "";
-        switch (random.Next(depth > 0 ? 30 : 8))
+        switch (random.Next(depth > 0 ? 32 : 8))
         {
             case 0: return $"{Text(random, rows)} {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {Text(random, rows)}";
             case 1: return $"{Int(random, depth - 1, rows)} {Pick(random, "==", "!=", "<", "<=", ">", ">=")} {Int(random, depth - 1, rows)}";
@@ -105,6 +163,9 @@ public sealed class CelPropertyTests
             case 28: return $"bool({Pick(random, "'true'", "'false'", "value.country")})";
             case 29 when random.Next(2) == 0: return $"detected({Text(random, rows)}, '{Pick(random, [.. PolicyStreams.Rules.Detection.Detectors.Names])}')";
             case 29: return $"{Text(random, rows)}.{Pick(random, "isEmail", "isUri", "isUuid", "luhn")}()";
+            case 30: return $"sets.{Pick(random, "contains", "equivalent", "intersects")}({List(random, depth - 1, rows)}, {List(random, depth - 1, rows)})";
+            case 31 when random.Next(2) == 0: return $"isCIDR({Text(random, rows)})";
+            case 31: return $"size({List(random, depth - 1, rows)}.transformMapEntry(k{depth}, v{depth}, {{v{depth}: k{depth}}})) {Pick(random, "<", "==", ">=")} {Int(random, depth - 1, rows)}";
             default:
                 string variable = $"i{rows.Length}";
                 return $"value.items.{Pick(random, "all", "exists", "exists_one")}({variable}, {Bool(random, depth - 1, [.. rows, variable])})";
@@ -113,7 +174,7 @@ public sealed class CelPropertyTests
 
     private static string Int(Random random, int depth, string[] rows)
     {
-        switch (random.Next(depth > 0 ? 18 : 7))
+        switch (random.Next(depth > 0 ? 20 : 7))
         {
             case 11: return $"int({Pick(random, Double(random, depth - 1, rows), UInt(random, depth - 1, rows), Text(random, rows), Instant(random))})";
             case 12: return $"({Bool(random, depth - 1, rows)} ? {Int(random, depth - 1, rows)} : {Int(random, depth - 1, rows)})";
@@ -121,6 +182,7 @@ public sealed class CelPropertyTests
             case 14: return $"{List(random, depth - 1, rows)}[{Pick(random, "0", "1", "7", "-1")}]";
             case 15: return $"{{'a': {Int(random, depth - 1, rows)}, 'b': 2}}[{Pick(random, "'a'", "'b'", "'c'", "value.country")}]";
             case 16: return $"[{Int(random, depth - 1, rows)}][?{Pick(random, "0", "1")}].orValue({Int(random, depth - 1, rows)})";
+            case 18: return $"{List(random, depth - 1, rows)}.{Pick(random, "first", "last")}().orValue({Int(random, depth - 1, rows)})";
             case 17: return $"{Text(random, rows)}.{Pick(random, "indexOf", "lastIndexOf")}({Text(random, rows)})";
             case 0: return Pick(random, "0", "1", "2", "-1", "9223372036854775807");
             case 1: return "size(value.items)";
@@ -140,7 +202,7 @@ public sealed class CelPropertyTests
         _ => $"({UInt(random, depth - 1, rows)} {Pick(random, "+", "-", "*", "/", "%")} {UInt(random, depth - 1, rows)})",
     };
 
-    private static string List(Random random, int depth, string[] rows) => random.Next(depth > 0 ? 7 : 2) switch
+    private static string List(Random random, int depth, string[] rows) => random.Next(depth > 0 ? 14 : 2) switch
     {
         0 => Pick(random, "[]", "[1]", "[1, 2, 3]", "[-1, 9223372036854775807]"),
         1 => "value.items.map(m, m.quantity)",
@@ -148,6 +210,13 @@ public sealed class CelPropertyTests
         3 => $"({List(random, depth - 1, rows)} + {List(random, depth - 1, rows)})",
         4 => $"{List(random, depth - 1, rows)}.filter(x{depth}, x{depth} {Pick(random, "<", ">")} {Int(random, depth - 1, rows)})",
         5 => $"{List(random, depth - 1, rows)}.map(x{depth}, x{depth} {Pick(random, "+", "*", "/")} {Int(random, depth - 1, rows)})",
+        7 => $"{List(random, depth - 1, rows)}.{Pick(random, "distinct", "sort", "reverse")}()",
+        8 => $"{List(random, depth - 1, rows)}.sortBy(s{depth}, {Pick(random, $"-s{depth}", $"s{depth} % 2", $"math.sqrt(0 + s{depth})", $"string(0 + s{depth})")})",
+        9 => $"{List(random, depth - 1, rows)}.slice({Pick(random, "0", "1", "-1")}, {Int(random, depth - 1, rows)})",
+        10 => $"[{List(random, depth - 1, rows)}, {List(random, depth - 1, rows)}].flatten({Pick(random, "", "0", "1", "2")})",
+        11 => $"lists.range({Pick(random, "0", "3", "-1", "size(value.items)")})",
+        12 => $"optional.unwrap([optional.of({Int(random, depth - 1, rows)}), optional.none()])",
+        13 => $"[{List(random, depth - 1, rows)}.first(), {List(random, depth - 1, rows)}.last()].unwrapOpt()",
         _ => $"{List(random, depth - 1, rows)}.transformList(p{depth}, x{depth}, p{depth} + x{depth})",
     };
 
@@ -163,8 +232,9 @@ public sealed class CelPropertyTests
 
     private static string Bytes(Random random, string[] rows) => Pick(random, "b''", "b'\\xff\\x00'", "b'DE'", $"bytes({Text(random, rows)})", "base64.decode('REU=')", "base64.decode(value.country)");
 
-    private static string Double(Random random, int depth, string[] rows) => random.Next(depth > 0 ? 6 : 4) switch
+    private static string Double(Random random, int depth, string[] rows) => random.Next(depth > 0 ? 7 : 4) switch
     {
+        4 => $"math.sqrt({(random.Next(2) == 0 ? Int(random, depth - 1, rows) : Double(random, depth - 1, rows))})",
         0 => Pick(random, "0.0", "120.5", "-1e300", "1e308"),
         1 or 2 => rows.Length > 0 ? rows[random.Next(rows.Length)] + ".price" : "value.amount",
         3 => $"double({Int(random, depth - 1, rows)})",
@@ -248,7 +318,7 @@ public sealed class CelPropertyTests
             if (expr is null) { continue; }
             parsed++;
             string printed = CelPrinter.Print(expr);
-            Assert.True(printed == CelPrinter.Canonical(printed, diagnostics), $"seed {seed}: {text}: {printed}");
+            Assert.True(Trees.Same(expr, Parsed(printed)), $"seed {seed}: {text}: {printed}");
         }
 
         Assert.True(parsed > 100, $"seed {seed}: only {parsed} texts parsed");
