@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace PolicyStreams.Rules.Cel.Library;
 
 /// <summary>Tests of formats over UTF-8. Linear; allocate nothing.</summary>
@@ -35,7 +37,7 @@ internal static class TextFormats
         return true;
     }
 
-    /// <summary>An absolute URI of RFC 3986: a scheme, a colon, and characters that a URI may have, with percent signs before two hexadecimal digits.</summary>
+    /// <summary>An absolute URI of RFC 3986: a scheme and a colon; an authority behind two slashes, or none; a path, a query, and a fragment.</summary>
     public static bool IsUri(ReadOnlySpan<byte> text)
     {
         int colon = text.IndexOf((byte)':');
@@ -46,16 +48,55 @@ internal static class TextFormats
         }
 
         ReadOnlySpan<byte> rest = text[(colon + 1)..];
-        bool fragment = false;
-        int hostEnd = rest.StartsWith("//"u8) ? rest[2..].IndexOfAny("/?#"u8) is var end && end < 0 ? rest.Length : end + 2 : 0;
-        for (int i = 0; i < rest.Length; i++)
+        if (rest.StartsWith("//"u8))
         {
-            byte c = rest[i];
-            if (char.IsAsciiLetterOrDigit((char)c) || "-._~!$&'()*+,;=:@/?"u8.Contains(c)) { continue; }
-            if (c == '%' && i + 2 < rest.Length && char.IsAsciiHexDigit((char)rest[i + 1]) && char.IsAsciiHexDigit((char)rest[i + 2])) { i += 2; }
-            else if (c == '#' && !fragment) { fragment = true; }
-            else if (c is (byte)'[' or (byte)']' && i < hostEnd) { continue; }
-            else { return false; }
+            rest = rest[2..];
+            int end = rest.IndexOfAny("/?#"u8);
+            if (!IsAuthority(end < 0 ? rest : rest[..end])) { return false; }
+            rest = end < 0 ? [] : rest[end..];
+        }
+
+        int fragment = rest.IndexOf((byte)'#');
+        return fragment < 0 ? HasOnly(rest, ":@/?"u8) : HasOnly(rest[..fragment], ":@/?"u8) && HasOnly(rest[(fragment + 1)..], ":@/?"u8);
+    }
+
+    // [user@]host[:port], where a host in brackets is an address.
+    private static bool IsAuthority(ReadOnlySpan<byte> text)
+    {
+        int at = text.IndexOf((byte)'@');
+        if (at >= 0 && !HasOnly(text[..at], ":"u8)) { return false; }
+        text = text[(at + 1)..];
+        bool bracket = text.StartsWith("["u8);
+        int end = text.IndexOf((byte)(bracket ? ']' : ':'));
+        if (bracket && (end < 0 || !IsAddress(text[1..end]))) { return false; }
+        if (!bracket && !HasOnly(end < 0 ? text : text[..end], ""u8)) { return false; }
+        ReadOnlySpan<byte> port = end < 0 ? [] : text[(bracket ? end + 1 : end)..];
+        return port.IsEmpty || (port[0] == ':' && !port[1..].ContainsAnyExceptInRange((byte)'0', (byte)'9'));
+    }
+
+    // IPv6 without a zone, or of a version to come: v1.text.
+    private static bool IsAddress(ReadOnlySpan<byte> text)
+    {
+        if (text.IsEmpty || text[0] is not ((byte)'v' or (byte)'V')) { return text.Contains((byte)':') && !text.ContainsAny("%/[]"u8) && IPAddress.IsValidUtf8(text); }
+        int dot = text.IndexOf((byte)'.');
+        if (dot < 2 || dot == text.Length - 1) { return false; }
+        foreach (byte c in text[1..dot])
+        {
+            if (!char.IsAsciiHexDigit((char)c)) { return false; }
+        }
+
+        return !text.Contains((byte)'%') && HasOnly(text[(dot + 1)..], ":"u8);
+    }
+
+    // RFC 3986's unreserved characters and sub-delimiters, percent signs before two hexadecimal digits, and those of `also`.
+    private static bool HasOnly(ReadOnlySpan<byte> text, ReadOnlySpan<byte> also)
+    {
+        for (int i = 0; i < text.Length; i++)
+        {
+            byte c = text[i];
+            if (char.IsAsciiLetterOrDigit((char)c) || "-._~!$&'()*+,;="u8.Contains(c) || also.Contains(c)) { continue; }
+            if (c != '%' || i + 2 >= text.Length || !char.IsAsciiHexDigit((char)text[i + 1]) || !char.IsAsciiHexDigit((char)text[i + 2])) { return false; }
+            i += 2;
         }
 
         return true;
