@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
 
@@ -32,14 +31,17 @@ internal static class DateMask
         _ => null,
     };
 
-    /// <summary>Cuts a text that begins with an RFC 3339 date: what is finer than the part becomes its start, a time of day stays where there was one.</summary>
+    /// <summary>
+    /// Cuts an RFC 3339 date, or date and time, in the zone that it has: what is finer than the part becomes its start, a time of day stays where there was one. Seconds and zone may be missing;
+    /// a text with anything else in it is none, for what is not understood must not be let through.
+    /// </summary>
     public static bool TryCut(ReadOnlySpan<byte> text, DatePart part, ByteBuffer output)
     {
-        if (text.Length < 10 || !Utf8Parser.TryParse(text[..4], out int year, out int used) || used != 4 || text[4] != '-' || text[7] != '-'
-            || !TwoDigits(text[5..], out int month) || !TwoDigits(text[8..], out int day) || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)) { return false; }
+        if (text.Length < 10 || !TwoDigits(text, 99, out int century) || !TwoDigits(text[2..], 99, out int year) || text[4] != '-' || !TwoDigits(text[5..], 12, out int month) || text[7] != '-'
+            || !TwoDigits(text[8..], 31, out int day) || (year += 100 * century) == 0 || month == 0 || day == 0 || day > DateTime.DaysInMonth(year, month)) { return false; }
         bool time = text.Length > 10;
-        int hour = 0;
-        if (time && (text[10] is not ((byte)'T' or (byte)'t' or (byte)' ') || text.Length < 16 || !TwoDigits(text[11..], out hour) || hour > 23)) { return false; }
+        ReadOnlySpan<byte> zone = [];
+        if (time && (text[10] is not ((byte)'T' or (byte)'t' or (byte)' ') || !TryTime(text[11..], out zone))) { return false; }
         output.Append(text[..4]);
         output.Append(part == DatePart.Year ? "-01"u8 : text.Slice(4, 3));
         output.Append(part is DatePart.Year or DatePart.Month ? "-01"u8 : text.Slice(7, 3));
@@ -47,15 +49,42 @@ internal static class DateMask
         output.Append(text.Slice(10, 1));
         output.Append(part == DatePart.Hour ? text.Slice(11, 2) : "00"u8);
         output.Append(":00:00"u8);
-        int zone = text[16..].IndexOfAny("Zz+-"u8);
-        if (zone >= 0) { output.Append(text[(16 + zone)..]); }
+        output.Append(zone);
         return true;
     }
 
-    private static bool TwoDigits(ReadOnlySpan<byte> text, out int value)
+    // hh:mm[:ss[.fraction]] and the zone, which is all that may follow.
+    private static bool TryTime(ReadOnlySpan<byte> text, out ReadOnlySpan<byte> zone)
+    {
+        zone = default;
+        if (text.Length < 5 || !TwoDigits(text, 23, out _) || text[2] != ':' || !TwoDigits(text[3..], 59, out _)) { return false; }
+        text = text[5..];
+        if (text.Length >= 3 && text[0] == ':')
+        {
+            if (!TwoDigits(text[1..], 60, out _)) { return false; }
+            text = text[3..];
+            if (text.Length > 0 && text[0] == '.')
+            {
+                int end = text[1..].IndexOfAnyExceptInRange((byte)'0', (byte)'9') is var past && past < 0 ? text.Length : past + 1;
+                if (end == 1) { return false; }
+                text = text[end..];
+            }
+        }
+
+        zone = text;
+        return text.Length switch
+        {
+            0 => true,
+            1 => text[0] is (byte)'Z' or (byte)'z',
+            6 => text[0] is (byte)'+' or (byte)'-' && TwoDigits(text[1..], 23, out _) && text[3] == ':' && TwoDigits(text[4..], 59, out _),
+            _ => false,
+        };
+    }
+
+    private static bool TwoDigits(ReadOnlySpan<byte> text, int max, out int value)
     {
         value = ((text[0] - '0') * 10) + text[1] - '0';
-        return char.IsAsciiDigit((char)text[0]) && char.IsAsciiDigit((char)text[1]);
+        return char.IsAsciiDigit((char)text[0]) && char.IsAsciiDigit((char)text[1]) && value <= max;
     }
 
     private static long? Scale(long seconds, long factor)

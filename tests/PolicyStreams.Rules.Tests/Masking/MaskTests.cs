@@ -213,6 +213,61 @@ public class MaskTests
         Assert.Equal(expected, plain.CreatedAt);
     }
 
+    [Theory]
+    [InlineData("2026-03-04T05:06:07.891Z", "hour", "2026-03-04T05:00:00Z")]
+    [InlineData("2026-03-04T05:06:07.891Z", "day", "2026-03-04T00:00:00Z")]
+    [InlineData("2026-03-04T05:06:07.891Z", "month", "2026-03-01T00:00:00Z")]
+    [InlineData("2026-03-04T05:06:07.891Z", "year", "2026-01-01T00:00:00Z")]
+    [InlineData("2026-01-01T00:30:00+02:00", "year", "2026-01-01T00:00:00+02:00")]
+    [InlineData("2026-01-01T00:30:00+02:00", "day", "2026-01-01T00:00:00+02:00")]
+    [InlineData("2025-12-31T23:59:60.123456789-23:59", "hour", "2025-12-31T23:00:00-23:59")]
+    [InlineData("2026-03-04t05:06:07z", "hour", "2026-03-04t05:00:00z")]
+    [InlineData("2026-03-04 05:06:07", "hour", "2026-03-04 05:00:00")]
+    [InlineData("2026-03-04T05:06", "day", "2026-03-04T00:00:00")]
+    [InlineData("2026-03-04", "hour", "2026-03-04")]
+    [InlineData("2026-03-04", "day", "2026-03-04")]
+    [InlineData("2026-03-04", "month", "2026-03-01")]
+    [InlineData("2024-02-29", "year", "2024-01-01")]
+    [InlineData("0001-01-01", "year", "0001-01-01")]
+    public void Date_OfAText_CutsBackInItsOwnZone(string text, string part, string expected) =>
+        Assert.Equal(expected, Masked($"field: merchant, date: {part}", Bench.Payment.Replace("Books", text, StringComparison.Ordinal)).GetProperty("merchant").GetString());
+
+    // What is no RFC 3339 date, or has anything behind one, is not let through in part.
+    [Theory]
+    [InlineData("")]
+    [InlineData("yesterday")]
+    [InlineData("2026-3-4")]
+    [InlineData("2026-02-29")]
+    [InlineData("2026-13-01")]
+    [InlineData("2026-00-01")]
+    [InlineData("2026-01-00")]
+    [InlineData("0000-01-01")]
+    [InlineData("+123-01-01")]
+    [InlineData("-123-01-01")]
+    [InlineData("20260304")]
+    [InlineData("2026-03-04T")]
+    [InlineData("2026-03-04T05")]
+    [InlineData("2026-03-04T24:00:00Z")]
+    [InlineData("2026-03-04T05:60:00Z")]
+    [InlineData("2026-03-04T05:06:61Z")]
+    [InlineData("2026-03-04T05-06-07Z")]
+    [InlineData("2026-03-04T05:06:7Z")]
+    [InlineData("2026-03-04T05:06:07.Z")]
+    [InlineData("2026-03-04T05:06:07+0200")]
+    [InlineData("2026-03-04T05:06:07+24:00")]
+    [InlineData("2026-03-04T05:06:07+02:60")]
+    [InlineData("2026-03-04T05:06:07Z card 4111111111111111")]
+    [InlineData("2026-03-04T05:06:07 -4111111111111111")]
+    [InlineData("2026-03-04, card 4111111111111111")]
+    [InlineData(" 2026-03-04")]
+    public void Date_OfATextThatIsNone_DeniesTheRecord(string text)
+    {
+        Bench bench = Bench.Of(Bench.Yaml("- { id: m, mask: { field: merchant, date: year } }"));
+        bench.Decide(Bench.Payment.Replace("Books", text, StringComparison.Ordinal));
+        Assert.Equal(Outcome.Deny, bench.Verdict.Outcome);
+        Assert.Equal([new DecisionError("m", "mask-value")], bench.Verdict.Errors);
+    }
+
     [Fact]
     public void Encrypt_TwiceAtOnePlace_IsTheSame_AndTheKeyReadsIt()
     {
