@@ -82,6 +82,17 @@ public class BadInputTests
         Assert.True(clock.Elapsed < Patience, clock.Elapsed.ToString());
     }
 
+    [Theory]
+    [InlineData(65_536, null)]
+    [InlineData(65_537, "PS0202")]
+    public void Condition_AtItsLongest_IsTakenAndOneMoreIsNot(int length, string? code)
+    {
+        string yaml = Bench.Yaml($"- {{ id: a, when: 'value.merchant == \"{new string('x', length - 20)}\"', deny: {{}} }}");
+        if (code is not null) { Assert.Equal(code, Codes(yaml)); }
+        Assert.Equal(code is null, Bench.TryOf(yaml, [], out _) is not null);
+        Assert.Equal(code is null ? "" : "maxLength", PolicySchemaTests.Check(yaml).Split(' ')[^1]);
+    }
+
     [Fact]
     public void Rules_HundredThousand_AreRefused()
     {

@@ -124,7 +124,7 @@ public class PolicySchemaTests
         }
     }
 
-    private static string Check(string yaml)
+    internal static string Check(string yaml)
     {
         var bag = new DiagnosticBag("p");
         JsonElement document = YamlJson.ToElement(YamlReader.Read(yaml, bag)!, bag);
