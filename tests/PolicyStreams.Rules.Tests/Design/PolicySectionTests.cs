@@ -210,6 +210,12 @@ public class PolicySectionTests
     [Theory]
     [InlineData("value.u == 5 && branch(value.u) == \"int\" && value.w == \"x\" && branch(value.w) == \"string\" && branch(value.r) == \"n.R\"")]
     [InlineData("value.d == decimal(\"1.50\") && value.d > 1 && value.d < 1.51 && value.d == 1.5")]
+    // As written, not as the nearest double: 0.1 is a little more than a tenth, and no double is 9007199254740993.
+    [InlineData("decimal(\"0.1\") != 0.1 && decimal(\"0.1\") < 0.1 && 0.1 > decimal(\"0.1\") && decimal(\"0.1000000000000000055511151231257827021181583404541015625\") == 0.1")]
+    [InlineData("decimal(\"9007199254740993\") > 9007199254740992.0 && decimal(\"9007199254740993\") != 9007199254740992.0 && decimal(\"-9007199254740993\") < -9007199254740992.0 && decimal(\"9007199254740993\") == 9007199254740993")]
+    [InlineData("decimal(\"1.50\") == decimal(\"1.5\") && decimal(\"1.50\") == 1.5 && decimal(\"-0.00\") == 0 && decimal(\"18446744073709551615\") == 18446744073709551615u && decimal(\"18446744073709551614.9\") < 18446744073709551615u")]
+    [InlineData("value.d == decimal(\"1.5\") && value.d > 1u && 2u > value.d && value.d != 1u && value.d < 1.5000000000000002 && value.d > 1.4999999999999998 && value.d in [1.5] && decimal(\"1.50\") in [value.d]")]
+    [InlineData("!(value.d < double(\"NaN\")) && !(value.d >= double(\"NaN\")) && value.d != double(\"NaN\") && value.d < double(\"Infinity\") && value.d > double(\"-Infinity\") && value.d != double(\"Infinity\") && value.d > 5e-324 && value.d < 1.7976931348623157e308")]
     [InlineData("value.day == timestamp(\"2026-01-02T00:00:00Z\") && value.at.getFullYear() == 2026 && value.local == timestamp(\"2026-01-02T03:04:05Z\")")]
     [InlineData("value.clock == duration(\"1h\") && value.span.months == 1 && value.span[\"days\"] == 2 && value.span.millis == 3")]
     [InlineData("value.i + 1 == 8 && value.f + 0.5 == 2.0 && value.e == \"B\" && value.id.isUuid() && value.b == b\"ab\" && value.x == b\"cd\"")]
