@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using PolicyStreams.Rules.Cel;
+using PolicyStreams.Rules.Cel.Checking;
+using PolicyStreams.Schemas;
 
 namespace PolicyStreams.Rules.Tests.Diagnostics;
 
@@ -22,6 +25,43 @@ public partial class ReferencePageTests
         Assert.Equal(
             DiagnosticCodes.All.Select(entry => $"{entry.Key} {entry.Value}"),
             Row().Matches(page).Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value}"));
+    }
+
+    private static string Section(string page, string heading) =>
+        Regex.Match(File.ReadAllText(Path.Combine(Root(), "docs", "reference", page)), $@"^## {heading}\r?$(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline).Groups[1].Value;
+
+    [GeneratedRegex(@"`([a-z-]+)`")]
+    private static partial Regex Code();
+
+    [Fact]
+    public void Cel_PageListsEveryErrorCodeAndNoOther() => Assert.Equal(
+        Enum.GetValues<EvalError>().Where(error => error != EvalError.None).Select(EvalErrors.Code).Order(StringComparer.Ordinal),
+        Section("cel.md", "Errors of evaluation").Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)).SelectMany(line => Code().Matches(line.Split('|')[1])).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
+
+    [GeneratedRegex(@"`([A-Za-z_.]+)[`(]")]
+    private static partial Regex Macro();
+
+    [Fact]
+    public void Cel_PageListsEveryMacroAndNoOther() => Assert.Equal(
+        ((string[])[.. CelChecker.MacroNames, "cel.bind", "cel.block", "cel.index", "cel.iterVar"]).Order(StringComparer.Ordinal),
+        Macro().Matches(Section("cel.md", "Macros")).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+
+    // What the sources write as a cause or a code of a decision.
+    [GeneratedRegex(@"(?:Fail|MaskFailed|Cause|Judge\.Deny|DecisionError)\(.*|(?:Refusal|string code|string\? why) = .*")]
+    private static partial Regex Written();
+
+    [GeneratedRegex(@"""([a-z]+(?:[:-][a-z0-9]+)+)""")]
+    private static partial Regex Literal();
+
+    [Fact]
+    public void Decisions_PageListsEveryCauseAndCode()
+    {
+        string page = Section("decisions.md", "How a verdict comes about");
+        IEnumerable<string> sources = ((string[])["rules/Decisions", "rules/Policies", "processor/Tasks"]).SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.cs")).Select(File.ReadAllText);
+        string[] literals = [.. sources.SelectMany(text => Written().Matches(text)).SelectMany(line => Literal().Matches(line.Value)).Select(match => match.Groups[1].Value).Distinct()];
+        Assert.Empty(((string[])["record-bytes", "null-value", "not-a-version", "record-name", "mask-type", "mask-value", "mask-schema", "refused-by-broker", "held-record-altered", "no-hold-key"]).Except(literals));
+        string[] codes = [.. literals, .. typeof(SystemCauses).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!), .. Enum.GetValues<DecodeOutcome>().Where(outcome => outcome != DecodeOutcome.Decoded).Select(DecodeOutcomes.Code)];
+        Assert.Equal("", string.Join(", ", codes.Distinct().Where(code => !code.StartsWith("key-", StringComparison.Ordinal) && !page.Contains($"`{code}`", StringComparison.Ordinal))));
     }
 
     [Fact]
