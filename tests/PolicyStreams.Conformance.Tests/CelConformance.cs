@@ -23,33 +23,32 @@ public sealed partial class CelConformance(ITestOutputHelper output)
         Assert.SkipWhen(string.IsNullOrEmpty(folder), $"{Variable} names no folder of cases.");
         string[] files = [.. Directory.GetFiles(folder!, "*.json").Order(StringComparer.Ordinal)];
         Assert.NotEmpty(files);
-        int agreed = 0, total = 0;
         var forms = new FormTally();
-        var disagreements = new List<string>();
-        foreach (string file in files)
+        int cases;
+        int disagreeing;
+        using (var tally = new CaseTally(Say))
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
-            int cases = 0, right = 0;
-            foreach (JsonElement test in document.RootElement.EnumerateArray())
+            foreach (string file in files)
             {
-                cases++;
-                string? difference = Run(test, Path.GetFileName(file), forms);
-                if (difference is null) { right++; }
-                else { disagreements.Add($"{Path.GetFileName(file)} {test.GetProperty("section")}/{test.GetProperty("name")}: {test.GetProperty("expr")}: {difference}"); }
+                tally.Group(Path.GetFileName(file), () =>
+                {
+                    using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+                    foreach (JsonElement test in document.RootElement.EnumerateArray())
+                    {
+                        tally.Case($"{Path.GetFileName(file)} {test.GetProperty("section")}/{test.GetProperty("name")}: {test.GetProperty("expr")}", () => Run(test, Path.GetFileName(file), forms));
+                    }
+                });
+                tally.EndFile(Path.GetFileName(file));
             }
 
-            Say($"{Path.GetFileName(file)}: agree {right} of {cases}");
-            agreed += right;
-            total += cases;
+            foreach (string refusal in forms.Refusals) { Say($"refused: {refusal}"); }
+            Say($"compiled: {forms.Agreed} of {forms.Compared} the same; {forms.Whole} of their {forms.Questions} questions with no part left to the interpreter; {forms.Refused} cases are refused, {forms.Checked} only checked");
+            (cases, disagreeing) = (tally.Cases, tally.Disagreeing);
         }
 
-        foreach (string disagreement in disagreements) { Say($"disagree: {disagreement}"); }
-        foreach (string refusal in forms.Refusals) { Say($"refused: {refusal}"); }
-        Say($"compiled agree {forms.Agreed} of {forms.Compared}; {forms.Whole} of their {forms.Questions} questions with no part left to the interpreter; {forms.Refused} cases are refused, {forms.Checked} only checked");
-        Say($"agree {agreed} of {total}");
-        Assert.True(total > 0, "The folder has no case.");
-        Assert.True(disagreements.Count == 0, $"{disagreements.Count} cases disagree; the first is {disagreements.FirstOrDefault()}");
-        Assert.Equal((forms.Compared, total), (forms.Agreed, forms.Compared + forms.Refused + forms.Checked));
+        Assert.True(cases > 0, "The folder has no case.");
+        Assert.Equal(0, disagreeing);
+        Assert.Equal((forms.Compared, cases), (forms.Agreed, forms.Compared + forms.Refused + forms.Checked));
     }
 
     private void Say(string line)

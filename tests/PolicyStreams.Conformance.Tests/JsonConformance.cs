@@ -17,37 +17,36 @@ public class JsonConformance(ITestOutputHelper output)
     {
         string? folder = Environment.GetEnvironmentVariable("POLICYSTREAMS_JSON_CASES");
         Assert.SkipWhen(string.IsNullOrEmpty(folder), "POLICYSTREAMS_JSON_CASES is not set.");
-        int agreeing = 0;
-        int all = 0;
-        foreach (string file in Directory.EnumerateFiles(folder!, "*.jsonl", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
-        {
-            int inFile = 0;
-            int number = 0;
-            foreach (string line in File.ReadLines(file).Where(line => line.Length > 0))
-            {
-                number++;
-                string disagreement = Run(line);
-                if (disagreement.Length == 0) { inFile++; }
-                else { output.WriteLine($"{Path.GetFileName(file)}:{number}: {disagreement}"); }
-            }
-
-            output.WriteLine($"{Path.GetFileName(file)}: agree {inFile} of {number}");
-            agreeing += inFile;
-            all += number;
-        }
-
-        output.WriteLine($"in all: agree {agreeing} of {all}");
-        Assert.Equal(all, agreeing);
+        Assert.Equal(0, Run(folder!, output.WriteLine));
     }
 
-    /// <summary>Empty where the case agrees.</summary>
-    private static string Run(string line)
+    /// <summary>How many cases of a folder disagree.</summary>
+    internal static int Run(string folder, Action<string> say)
+    {
+        using var tally = new CaseTally(say);
+        foreach (string file in Directory.EnumerateFiles(folder, "*.jsonl", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            int number = 0;
+            foreach (string line in File.ReadLines(file))
+            {
+                number++;
+                if (!string.IsNullOrWhiteSpace(line)) { tally.Case($"{Path.GetFileName(file)}:{number}", () => Disagreement(line)); }
+            }
+
+            tally.EndFile(Path.GetRelativePath(folder, file));
+        }
+
+        return tally.Disagreeing;
+    }
+
+    /// <summary>Null where the case agrees.</summary>
+    private static string? Disagreement(string line)
     {
         using JsonDocument document = JsonDocument.Parse(line);
         JsonElement root = document.RootElement;
         byte[] text = Encoding.UTF8.GetBytes(root.GetProperty("text").GetString()!);
         byte[] expected = Encoding.UTF8.GetBytes(root.GetProperty("expected").GetString()!);
-        FieldPath path = Parse(root.GetProperty("path").GetString()!);
+        FieldPath path = CasePath.Parse(root.GetProperty("path").GetString()!);
         var plan = new CapturePlan { Root = new CaptureRow { Node = new CaptureNode { Type = SchemaType.AnyJson } }, Selectors = [new MaskSelector(path, null)] };
         RecordProgram program = SchemalessJson.Instance.Compile(plan, WalkLimits.Default, []);
         var frame = new CaptureFrame();
@@ -57,37 +56,7 @@ public class JsonConformance(ITestOutputHelper output)
         RewriteOutcome rewritten = program.Rewrite(text, frame, new CaseMasker(root.GetProperty("with").GetString()!), written);
         if (rewritten != RewriteOutcome.Written) { return $"{rewritten}"; }
         int same = written.Written.CommonPrefixLength(expected);
-        return same == expected.Length && same == written.Length ? "" : $"differs from byte {same} on (path {path})";
-    }
-
-    private static FieldPath Parse(string path)
-    {
-        var steps = new List<PathStep>();
-        int at = 0;
-        while (at < path.Length)
-        {
-            if (path[at] == '.') { at++; }
-            if (path.AsSpan(at).StartsWith("[*]"))
-            {
-                steps.Add(PathStep.All);
-                at += 3;
-            }
-            else if (path.AsSpan(at).StartsWith("[\""))
-            {
-                int end = path.IndexOf("\"]", at, StringComparison.Ordinal);
-                steps.Add(new PathStep(PathStepKind.MapKey, path[(at + 2)..end]));
-                at = end + 2;
-            }
-            else
-            {
-                int end = path.IndexOfAny(['.', '['], at);
-                if (end < 0) { end = path.Length; }
-                steps.Add(new PathStep(PathStepKind.Field, path[at..end]));
-                at = end;
-            }
-        }
-
-        return new FieldPath(PathRoot.Value, null, [.. steps]);
+        return same == expected.Length && same == written.Length ? null : $"differs from byte {same} on (path {path})";
     }
 
     private sealed class CaseMasker(string with) : ISiteMasker
