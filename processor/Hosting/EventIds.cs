@@ -18,6 +18,7 @@ internal static class EventIds
     public const int VersionRefused = 106;
     public const int VersionWarning = 107;
     public const int PolicyWarning = 108;
+    public const int NotRefreshed = 109;
 
     public const int Assigned = 200;
     public const int Revoked = 201;

@@ -71,17 +71,30 @@ internal sealed partial class PolicyStore
         {
             foreach ((string subject, SchemaIds ids) in _current!.Policies.SelectMany(policy => policy.Subjects.Values).Select(schemas => (schemas.Subject, schemas.Ids)).Where(asked => asked.Subject.Length > 0).Distinct().ToList())
             {
-                RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry.By(ids).GetSubjectAsync(subject, stopping).ConfigureAwait(false);
-                if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict($"{ids} {subject}", answer.Reason); }
-                if (!answer.IsFound) { continue; }
-                NoConflict($"{ids} {subject}");
-                using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
-                Take(subject, ids, answer.Value);
+                try
+                {
+                    await RefreshAsync(subject, ids, stopping).ConfigureAwait(false);
+                }
+                catch (Exception fault) when (fault is not OperationCanceledException)
+                {
+                    // One subject that cannot be looked at keeps nobody from the others; it is looked at again next time.
+                    PolicyLog.NotRefreshed(logger, subject, fault.GetType().Name);
+                }
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
         }
+    }
+
+    private async Task RefreshAsync(string subject, SchemaIds ids, CancellationToken stopping)
+    {
+        RegistryAnswer<IReadOnlyList<RegisteredSchema>> answer = await registry!.By(ids).GetSubjectAsync(subject, stopping).ConfigureAwait(false);
+        if (answer.Kind == RegistryAnswerKind.Conflict) { Conflict($"{ids} {subject}", answer.Reason); }
+        if (!answer.IsFound) { return; }
+        NoConflict($"{ids} {subject}");
+        using Changing changing = await ChangeAsync(stopping).ConfigureAwait(false);
+        Take(subject, ids, answer.Value);
     }
 
     private async Task<string?> AdmitAsync(CompiledBinding binding, JudgeResult needed, RegisteredSchema schema, string subject, SchemaIds ids, CancellationToken stopping)

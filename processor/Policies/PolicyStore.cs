@@ -212,6 +212,9 @@ internal static partial class PolicyLog
     [LoggerMessage(EventIds.VersionRefused, LogLevel.Error, "Version {Version} of subject {Subject} cannot be used, and its records are denied: {Why}")]
     public static partial void VersionRefused(ILogger logger, int version, string subject, string why);
 
+    [LoggerMessage(EventIds.NotRefreshed, LogLevel.Error, "Subject {Subject} could not be looked at for new versions: {Fault}")]
+    public static partial void NotRefreshed(ILogger logger, string subject, string fault);
+
     [LoggerMessage(EventIds.VersionWarning, LogLevel.Warning, "New version of a subject: {Diagnostic}")]
     public static partial void VersionWarning(ILogger logger, string diagnostic);
 }

@@ -29,7 +29,15 @@ internal sealed class AvroJsonEncoder
     {
         var encoder = new AvroJsonEncoder();
         int start = output.Length;
-        if (encoder.Value(type, json, output, "", 0)) { return; }
+        try
+        {
+            if (encoder.Value(type, json, output, "", 0)) { return; }
+        }
+        catch (InvalidOperationException)
+        {
+            encoder._why = "the value: a text in it is not Unicode, it has half a surrogate pair.";
+        }
+
         output.Truncate(start);
         throw new SchemaException(encoder._why);
     }

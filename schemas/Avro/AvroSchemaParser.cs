@@ -16,6 +16,8 @@ internal sealed class AvroSchemaParser
 
     private static readonly JsonDocumentOptions JsonOptions = new() { MaxDepth = 2 * NestingMax, AllowDuplicateProperties = false };
 
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly Dictionary<string, AvroType> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<string, AvroType> _primitives = new(StringComparer.Ordinal);
     private readonly List<AvroType> _records = [];
@@ -44,6 +46,10 @@ internal sealed class AvroSchemaParser
             Finish();
             return root;
         }
+        catch (Exception e) when (e is InvalidOperationException or EncoderFallbackException)
+        {
+            throw new SchemaException("A text in the schema is not Unicode: it has half a surrogate pair.");
+        }
         finally
         {
             foreach (JsonDocument document in documents) { document.Dispose(); }
@@ -53,7 +59,7 @@ internal sealed class AvroSchemaParser
     private AvroType Document(string text, string what, List<JsonDocument> documents, ref long bytes)
     {
         // The bound is on all texts together: references must not be a way around it.
-        bytes += Encoding.UTF8.GetByteCount(text);
+        bytes += StrictUtf8.GetByteCount(text);
         if (bytes > TextBytesMax) { throw new SchemaException($"{Upper(what)} is larger than {TextBytesMax} bytes (with its references)."); }
 
         JsonDocument document;

@@ -8,7 +8,17 @@ namespace PolicyStreams.Schemas.Protobuf;
 /// <summary>Encodes Protobuf's JSON form, fields in the order of their numbers. What does not fit is a <see cref="SchemaException"/> that names the path, never a value.</summary>
 internal static class ProtoJsonEncoder
 {
-    public static void Encode(ProtoMessage message, JsonElement json, ByteBuffer output) => Message(message, json, "value", output);
+    public static void Encode(ProtoMessage message, JsonElement json, ByteBuffer output)
+    {
+        try
+        {
+            Message(message, json, "value", output);
+        }
+        catch (InvalidOperationException)
+        {
+            throw Fault("value", "has a text that is not Unicode: half a surrogate pair");
+        }
+    }
 
     private static void Message(ProtoMessage message, JsonElement json, string path, ByteBuffer output)
     {

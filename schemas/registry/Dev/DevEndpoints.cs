@@ -146,6 +146,11 @@ internal static class DevEndpoints
             await WriteProblemAsync(context, problem).ConfigureAwait(false);
             return;
         }
+        catch (InvalidOperationException)
+        {
+            await WriteProblemAsync(context, DevProblem.Invalid("a text in the request has half a surrogate pair")).ConfigureAwait(false);
+            return;
+        }
 
         context.Response.ContentType = ContentType;
         await context.Response.WriteAsync(node?.ToJsonString() ?? "null", context.RequestAborted).ConfigureAwait(false);

@@ -124,12 +124,12 @@ internal sealed class RegistryCase : IAsyncDisposable
         Dev = await DevRegistry.StartAsync(new DevRegistryOptions { Port = new Uri(Url).Port, Compatibility = "NONE" }, TestContext.Current.CancellationToken);
 
     /// <summary>Puts a policy of each topic in force.</summary>
-    public async Task LoadAsync(string rules = "  - { id: pan, mask: { tag: PAN, keep_last: 4 } }", string more = "", bool orders = true)
+    public async Task LoadAsync(string rules = "  - { id: pan, mask: { tag: PAN, keep_last: 4 } }", string more = "", bool orders = true, Func<ISchemaRegistry, ISchemaRegistry>? registry = null)
     {
         foreach (string name in orders ? (string[])["orders", "payments"] : ["payments"]) { await WriteAsync(name, rules, more); }
 
         Store?.Dispose();
-        Store = new PolicyStore(_folder, new KeyRing(), _client, Health, TimeProvider.System, _log, Metrics);
+        Store = new PolicyStore(_folder, new KeyRing(), registry?.Invoke(_client) ?? _client, Health, TimeProvider.System, _log, Metrics);
         IReadOnlyList<Diagnostic> said = await Store.StartAsync(TestContext.Current.CancellationToken);
         Assert.True(Store.Current is not null, string.Join('\n', said));
         Driver?.Dispose();

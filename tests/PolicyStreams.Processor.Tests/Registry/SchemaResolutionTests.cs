@@ -382,6 +382,19 @@ public sealed class SchemaResolutionTests
         Assert.StartsWith("version 2 of subject `raw.payments-value` cannot be used: ", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Refresh_SubjectThatCannotBeLookedAt_KeepsNobodyFromTheOthers()
+    {
+        await using RegistryCase world = await RegistryCase.StartAsync();
+        await Both(world);
+        await world.LoadAsync(registry: client => new FailsFor(client, "raw.orders-value"));
+        await world.RegisterAsync("raw.payments-value", RegistryCase.Schema.Replace("\"note\",\"type\":\"string\"", "\"note\",\"type\":\"string\",\"confluent:tags\":[\"PAN\"]", StringComparison.Ordinal));
+        await world.Store.RefreshAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, world.PolicyOf("payments").SchemaIds["payments"].Count);
+        Assert.Contains("109 Error: Subject raw.orders-value could not be looked at for new versions: NotSupportedException", world.Log, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("", "raw.payments-key")]
     [InlineData("key_subject: { naming: record, record: shop.CustomerKey }", "shop.CustomerKey")]
@@ -518,6 +531,20 @@ public sealed class SchemaResolutionTests
     }
 
     private static string? Code(JsonElement decision) => decision.GetProperty("errors")[0].GetProperty("code").GetString();
+
+
+    /// <summary>A registry that answers at load and then fails for one subject, as none should.</summary>
+    private sealed class FailsFor(ISchemaRegistry inner, string failing) : ISchemaRegistry
+    {
+        private int _asked;
+
+        public Task<RegistryAnswer<RegisteredSchema>> GetByIdAsync(int id, string? subject, CancellationToken cancellationToken) => inner.GetByIdAsync(id, subject, cancellationToken);
+
+        public Task<RegistryAnswer<RegisteredSchema>> GetByGuidAsync(Guid guid, string? subject, CancellationToken cancellationToken) => inner.GetByGuidAsync(guid, subject, cancellationToken);
+
+        public Task<RegistryAnswer<IReadOnlyList<RegisteredSchema>>> GetSubjectAsync(string subject, CancellationToken cancellationToken) =>
+            subject == failing && _asked++ > 0 ? throw new NotSupportedException() : inner.GetSubjectAsync(subject, cancellationToken);
+    }
 
     private static async Task<int> Both(RegistryCase world)
     {

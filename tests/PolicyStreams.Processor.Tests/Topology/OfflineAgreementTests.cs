@@ -90,6 +90,8 @@ public sealed class OfflineAgreementTests
     [InlineData("{} {}", RecordLineFormat.Json, "malformed")]
     [InlineData("{\"id\":7}", RecordLineFormat.Json, "invalid")]
     [InlineData("null", RecordLineFormat.Json, "invalid")]
+    [InlineData("{\"\\ud800\":7}", RecordLineFormat.Json, "invalid")]
+    [InlineData("{\"id\":\"\\ud800\"}", RecordLineFormat.Json, "invalid")]
     [InlineData("\u0001\u00ff", RecordLineFormat.Json, "malformed")]
     public void Judge_LineWithoutARecord_IsADecisionAllTheSame(string line, RecordLineFormat format, string code)
     {

@@ -39,6 +39,14 @@ public sealed class AvroSchemaTests
     [InlineData("{\"type\":\"array\"}", "`items` is missing")]
     [InlineData("{\"type\":\"map\"}", "`values` is missing")]
     [InlineData("[{\"type\":\"fixed\",\"name\":\"F\",\"size\":1},{\"type\":\"enum\",\"name\":\"F\",\"symbols\":[]}]", "defined twice")]
+    [InlineData("\"\\ud800\"", "half a surrogate pair")]
+    [InlineData("\"\ud800\"", "half a surrogate pair")]
+    [InlineData("{\"type\":\"\\ud800\"}", "half a surrogate pair")]
+    [InlineData("{\"\\ud800\":1,\"type\":\"int\"}", "half a surrogate pair")]
+    [InlineData("{\"type\":\"record\",\"name\":\"\\ud800\",\"fields\":[]}", "half a surrogate pair")]
+    [InlineData("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"string\",\"confluent:tags\":[\"\\ud800\"]}]}", "half a surrogate pair")]
+    [InlineData("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\",\"order\":\"\\udc00\"}]}", "half a surrogate pair")]
+    [InlineData("{\"type\":\"string\",\"logicalType\":\"\\ud800\"}", "half a surrogate pair")]
     public void Parse_NotASchema_SaysWhy(string text, string why)
     {
         var refused = Assert.Throws<SchemaException>(() => AvroSchema.Parse(text));

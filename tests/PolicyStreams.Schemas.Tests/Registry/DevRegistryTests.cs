@@ -9,6 +9,7 @@ public class DevRegistryTests
 {
     private const string V1 = """{"type":"record","name":"P","fields":[{"name":"a","type":"string"}]}""";
     private const string V2 = """{"type":"record","name":"P","fields":[{"name":"a","type":"string"},{"name":"b","type":["null","int"],"default":null}]}""";
+    private const string V2Required = """{"type":"record","name":"P","fields":[{"name":"a","type":"string"},{"name":"b","type":"int"}]}""";
     private const string Retyped = """{"type":"record","name":"P","fields":[{"name":"a","type":"int"}]}""";
 
     [Fact]
@@ -65,11 +66,15 @@ public class DevRegistryTests
     [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"{\\\"type\\\":\\\"nonsense\\\"}\"}", 422, 42201)]
     [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"{}\",\"schemaType\":\"XML\"}", 422, 42201)]
     [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"Q\\\",\\\"fields\\\":[]}\",\"references\":[{\"name\":\"x\",\"subject\":\"gone\",\"version\":1}]}", 422, 42201)]
+    [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"\\\"\\\\ud800\\\"\"}", 422, 42201)]
+    [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"\\ud800\"}", 422, 42201)]
     [InlineData("POST", "/subjects/s/versions", "{\"schema\":7}", 422, 42201)]
     [InlineData("POST", "/subjects/s/versions", "[]", 422, 42201)]
     [InlineData("POST", "/subjects/s/versions", "nonsense", 400, 400)]
     [InlineData("POST", "/subjects/:.eu:s/versions", "{\"schema\":\"\\\"int\\\"\"}", 422, 42201)]
     [InlineData("PUT", "/config", "{\"compatibility\":\"SIDEWARD\"}", 422, 42203)]
+    [InlineData("POST", "/subjects/s/versions", "{\"schema\":\"\\\"int\\\"\",\"metadata\":{\"tags\":{\"a\":[\"\\ud800\"]}}}", 422, 42201)]
+    [InlineData("PUT", "/config", "{\"compatibility\":\"\\ud800\"}", 422, 42201)]
     [InlineData("PUT", "/config", "{}", 422, 42203)]
     [InlineData("DELETE", "/subjects/none", "", 404, 40401)]
     public async Task Request_Wrong_IsRefusedWithConfluentsCode(string method, string path, string body, int status, int code)
@@ -109,6 +114,12 @@ public class DevRegistryTests
     [InlineData("FORWARD", V1, Retyped, 409)]
     [InlineData("FULL", V1, V2, 200)]
     [InlineData("FULL", V1, Retyped, 409)]
+    [InlineData("BACKWARD", V1, V2Required, 409)]
+    [InlineData("FORWARD", V1, V2Required, 200)]
+    [InlineData("FULL", V1, V2Required, 409)]
+    [InlineData("BACKWARD", V2Required, V1, 200)]
+    [InlineData("FORWARD", V2Required, V1, 409)]
+    [InlineData("FULL", V2Required, V1, 409)]
     public async Task Register_ByLevel_IsTakenOrRefused(string level, string first, string second, int status)
     {
         await using DevRegistry registry = await DevRegistry.StartAsync(new DevRegistryOptions { Compatibility = level });
@@ -138,6 +149,26 @@ public class DevRegistryTests
         Assert.Equal("{\"is_compatible\":false}", (await http.Send("POST", "/compatibility/subjects/s/versions", Body(Three))).Text);
         Assert.Equal("BACKWARD_TRANSITIVE", (await http.Send("DELETE", "/config/s", "")).Json.GetString());
         Assert.Equal(200, (await http.Register("s", Three)).Status);
+    }
+
+    [Theory]
+    [InlineData("BACKWARD_TRANSITIVE", "int", "long", 200)]
+    [InlineData("BACKWARD_TRANSITIVE", "long", "int", 409)]
+    [InlineData("FORWARD_TRANSITIVE", "int", "long", 409)]
+    [InlineData("FORWARD_TRANSITIVE", "long", "int", 200)]
+    [InlineData("FULL_TRANSITIVE", "int", "long", 409)]
+    [InlineData("FULL_TRANSITIVE", "long", "int", 409)]
+    public async Task Register_Transitive_LooksInItsDirection(string level, string first, string last, int status)
+    {
+        // `b` goes, and comes back as another type: every step is compatible both ways, the first and the last version only as an int is read as a long.
+        string With(string type) => $$"""{"type":"record","name":"P","fields":[{"name":"a","type":"string"},{"name":"b","type":"{{type}}","default":0}]}""";
+        await using DevRegistry registry = await DevRegistry.StartAsync(new DevRegistryOptions { Compatibility = level });
+        using var http = new Http(registry);
+        Assert.Equal(200, (await http.Register("s", With(first))).Status);
+        Assert.Equal(200, (await http.Register("s", V1)).Status);
+        Assert.Equal(status, (await http.Register("s", With(last))).Status);
+        await http.Send("PUT", "/config/s", JsonSerializer.Serialize(new { compatibility = level.Replace("_TRANSITIVE", "", StringComparison.Ordinal) }));
+        Assert.Equal(200, (await http.Register("s", With(last))).Status);
     }
 
     [Fact]
