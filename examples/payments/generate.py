@@ -276,7 +276,7 @@ def record(shop, schema, case, mask_key):
     elif case == "trailing":
         line["value"], expect = value + b"\0\0", undecodable("trailing-bytes")
     elif case == "bad-enum":                           # `kind` follows the 37 bytes of the payment's id
-        line["value"], expect = value[:37] + encode_long(7) + value[38:], undecodable("bad-index")
+        line["value"], expect = value[:37] + encode_long(7) + value[38:], undecodable("bad-enum-index")
     elif case == "unknown-schema":
         line["frame"] = 999_000_000 + shop.random.randrange(1000)
         expect = {"outcome": "deny", "rules": ["ps:schema-not-admitted"], "errors": [{"rule": "ps:schema-not-admitted", "code": "unknown-schema-id"}]}
@@ -286,7 +286,7 @@ def record(shop, schema, case, mask_key):
         line["frame"], expect = None, undecodable("not-framed")
         line["value"] = json.dumps({"payment_id": payment["payment_id"], "amount": payment["amount"] / 100}).encode()
     elif case == "empty":
-        line["frame"], line["value"], expect = None, b"", undecodable("not-framed")
+        line["frame"], line["value"], expect = None, b"", undecodable("empty-value")
     elif case == "tombstone":
         line["frame"], line["value"], expect = None, None, {"outcome": "deny", "rules": ["ps:tombstone"]}
     elif case in ("too-big", "too-many-headers"):

@@ -122,8 +122,10 @@ internal sealed partial class PolicyStore
         }
 
         // Deleted since, or it cannot be used.
-        bool there = answer.IsFound && answer.Value.Any(one => one.Id == schema.Id && !one.Deleted);
-        _current.ByIngressTopic[ingress].Answer(needed, schema.Id, there ? WriterAdmission.Unusable : WriterAdmission.NotAdmitted, null);
+        RegisteredSchema? there = answer.IsFound ? answer.Value.FirstOrDefault(one => one.Id == schema.Id && !one.Deleted) : null;
+        string format = (needed.OfKey ? SchemaFormat.Avro : binding.Document.Format).ToString();
+        WriterAdmission refused = there is null ? WriterAdmission.NotAdmitted : there.Type.Equals(format, StringComparison.OrdinalIgnoreCase) ? WriterAdmission.Unusable : WriterAdmission.OtherFormat;
+        _current.ByIngressTopic[ingress].Answer(needed, schema.Id, refused, null);
         return null;
     }
 

@@ -207,6 +207,7 @@ public sealed partial class Judge
         "unknown-schema-id" => "key-unknown-schema-id",
         "not-a-version" => "key-not-a-version",
         "record-name" => "key-record-name",
+        "other-format" => "key-other-format",
         _ => "key-unusable-schema",
     };
 

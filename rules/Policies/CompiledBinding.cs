@@ -18,6 +18,8 @@ public enum WriterAdmission : byte
     UnknownId,
     /// <summary>The registry's schema for the id cannot be parsed.</summary>
     Unusable,
+    /// <summary>A version of the binding's subject, of another format than the binding's.</summary>
+    OtherFormat,
 }
 
 /// <summary>A binding of a compiled policy: the rules that apply to it, its capture plan, and its programs by writer schema. Thread-safe.</summary>

@@ -123,6 +123,6 @@ internal sealed class WriterTable(Func<SchemaVersion, Writer> compile, bool pinn
     {
         SchemaId = schemaId,
         Absent = admission == WriterAdmission.UnknownId,
-        Refusal = admission switch { WriterAdmission.NotAdmitted => "not-a-version", WriterAdmission.UnknownId => "unknown-schema-id", _ => "unusable-schema" },
+        Refusal = admission switch { WriterAdmission.NotAdmitted => "not-a-version", WriterAdmission.UnknownId => "unknown-schema-id", WriterAdmission.OtherFormat => "other-format", _ => "unusable-schema" },
     };
 }

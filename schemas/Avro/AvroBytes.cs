@@ -56,14 +56,14 @@ internal static class AvroBytes
         {
             if ((uint)pos >= (uint)length) { return Bad(DecodeOutcome.Truncated, out next); }
             uint part = Unsafe.Add(ref data, pos++);
-            if (shift == 63 && part > 1) { return Bad(DecodeOutcome.BadVarint, out next); }
+            if (shift == 63 && part > 1) { return Bad(part < 0x80 ? DecodeOutcome.VarintOverflow : DecodeOutcome.VarintTooLong, out next); }
             value |= (ulong)(part & 0x7F) << shift;
             if (part >= 0x80) { continue; }
             next = pos;
             return (long)(value >> 1) ^ -(long)(value & 1);
         }
 
-        return Bad(DecodeOutcome.BadVarint, out next);
+        return Bad(DecodeOutcome.VarintTooLong, out next);
     }
 
     /// <summary>An int: at most 5 bytes, 32 bits. <paramref name="next"/> as of <see cref="ReadLongSlow"/>.</summary>
@@ -75,14 +75,14 @@ internal static class AvroBytes
         {
             if ((uint)pos >= (uint)length) { return Bad(DecodeOutcome.Truncated, out next); }
             uint part = Unsafe.Add(ref data, pos++);
-            if (shift == 28 && part > 0x0F) { return Bad(DecodeOutcome.BadVarint, out next); }
+            if (shift == 28 && part > 0x0F) { return Bad(part < 0x80 ? DecodeOutcome.VarintOverflow : DecodeOutcome.VarintTooLong, out next); }
             value |= (part & 0x7F) << shift;
             if (part >= 0x80) { continue; }
             next = pos;
             return (int)(value >> 1) ^ -(int)(value & 1);
         }
 
-        return Bad(DecodeOutcome.BadVarint, out next);
+        return Bad(DecodeOutcome.VarintTooLong, out next);
     }
 
     private static long Bad(DecodeOutcome outcome, out int next)
@@ -90,6 +90,11 @@ internal static class AvroBytes
         next = -(int)outcome;
         return 0;
     }
+
+    /// <summary>What is wrong with a length or count that the bytes left do not have. Never inlined: the walk's loop stays small.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static DecodeOutcome BadLength(long length) =>
+        length < 0 ? DecodeOutcome.NegativeLength : length > int.MaxValue ? DecodeOutcome.LengthTooLarge : DecodeOutcome.LengthBeyondEnd;
 
     /// <summary>Reads a number of a value that a walk has found good.</summary>
     public static long Number(ReadOnlySpan<byte> value, ref int pos)

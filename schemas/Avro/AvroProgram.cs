@@ -17,6 +17,10 @@ internal sealed partial class AvroProgram : RecordProgram
     /// <summary>Node of a slot whose value is one of the program's objects: a default that is read whole.</summary>
     public const ushort ObjectNode = ushort.MaxValue;
 
+    /// <summary>Items without bytes that any record may have, and more of them for each of its bytes.</summary>
+    private const int WeightlessMin = 1024;
+    private const int WeightlessPerByte = 16;
+
     private readonly AvroSchema _schema;
     private readonly AvroOp[] _ops;
     private readonly AvroNode[] _nodes;
@@ -111,7 +115,7 @@ internal sealed partial class AvroProgram : RecordProgram
                 {
                     long number = AvroBytes.ReadIntSlow(ref data, pos, length, out next);
                     if (next < 0) { return (DecodeOutcome)(-next); }
-                    if ((ulong)number > 1) { return DecodeOutcome.BadIndex; }
+                    if ((ulong)number > 1) { return DecodeOutcome.BadUnionIndex; }
                     index = (uint)number;
                     pos = next;
                 }
@@ -138,7 +142,7 @@ internal sealed partial class AvroProgram : RecordProgram
                     {
                         if ((uint)pos >= (uint)length) { return DecodeOutcome.Truncated; }
                         uint b = Unsafe.Add(ref data, pos++);
-                        if (b > 1) { return DecodeOutcome.BadIndex; }
+                        if (b > 1) { return DecodeOutcome.BadBoolean; }
                         if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Bool, b, 0); }
                         continue;
                     }
@@ -220,7 +224,7 @@ internal sealed partial class AvroProgram : RecordProgram
                             pos = next;
                         }
 
-                        if ((ulong)number > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
+                        if ((ulong)number > (ulong)(length - pos)) { return AvroBytes.BadLength(number); }
                         int size = (int)number;
                         if (!AvroBytes.IsUtf8(ref Unsafe.Add(ref data, pos), size)) { return DecodeOutcome.BadUtf8; }
                         if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.String, pos, size); }
@@ -244,9 +248,9 @@ internal sealed partial class AvroProgram : RecordProgram
                             pos = next;
                         }
 
-                        if ((ulong)number > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
+                        if ((ulong)number > (ulong)(length - pos)) { return AvroBytes.BadLength(number); }
                         int size = (int)number;
-                        if (op.Arg > 0 && !AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, size), op.Arg)) { return DecodeOutcome.Invalid; }
+                        if (op.Arg > 0 && !AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, size), op.Arg)) { return DecodeOutcome.DecimalSize; }
                         if (op.Slot >= 0) { Put(ref slots[row + op.Slot], op.Arg > 0 ? ValueKind.Decimal : ValueKind.Bytes, pos, size, SlotSource.Record, op.Node); }
                         pos += size;
                         continue;
@@ -269,7 +273,7 @@ internal sealed partial class AvroProgram : RecordProgram
                         }
 
                         int[] table = _enums[op.Arg];
-                        if ((ulong)number >= (ulong)(table.Length >> 1)) { return DecodeOutcome.BadIndex; }
+                        if ((ulong)number >= (ulong)(table.Length >> 1)) { return DecodeOutcome.BadEnumIndex; }
                         if (op.Slot >= 0)
                         {
                             int at = (int)number << 1;
@@ -289,7 +293,7 @@ internal sealed partial class AvroProgram : RecordProgram
                     {
                         AvroType type = _nodes[op.Node].Type;
                         if (length - pos < type.Size) { return DecodeOutcome.Truncated; }
-                        if (!AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, type.Size), type.Precision)) { return DecodeOutcome.Invalid; }
+                        if (!AvroLogicalTypes.FitsPrecision(state.Value.Slice(pos, type.Size), type.Precision)) { return DecodeOutcome.DecimalSize; }
                         if (op.Slot >= 0) { Put(ref slots[row + op.Slot], ValueKind.Decimal, pos, type.Size, SlotSource.Record, op.Node); }
                         pos += type.Size;
                         continue;
@@ -367,7 +371,7 @@ internal sealed partial class AvroProgram : RecordProgram
                         }
 
                         int[] table = _jumps[op.Arg];
-                        if ((ulong)number >= (ulong)table.Length) { return DecodeOutcome.BadIndex; }
+                        if ((ulong)number >= (ulong)table.Length) { return DecodeOutcome.BadUnionIndex; }
                         pc = table[(int)number];
                         continue;
                     }
@@ -430,7 +434,7 @@ internal sealed partial class AvroProgram : RecordProgram
         while (true)
         {
             DecodeOutcome outcome = ReadBlock(ref state, loop, out AvroBlock block, out int end);
-            if (outcome != DecodeOutcome.Decoded) { return outcome; }
+            if (outcome != DecodeOutcome.Decoded) { return total > 0 && state.Pos == state.Value.Length ? DecodeOutcome.EndlessBlock : outcome; }
             if (block.Count == 0) { break; }
             if (loop.Stride > 0 && !MakeRows(frame, loop.Stride, total, total + block.Count, ref first, ref capacity)) { return DecodeOutcome.TooLarge; }
             int index = loop.Sites ? state.Scratch.AddBlock(block) : -1;
@@ -462,7 +466,7 @@ internal sealed partial class AvroProgram : RecordProgram
         while (true)
         {
             DecodeOutcome outcome = ReadBlock(ref state, loop, out AvroBlock block, out int end);
-            if (outcome != DecodeOutcome.Decoded) { return outcome; }
+            if (outcome != DecodeOutcome.Decoded) { return total > 0 && state.Pos == state.Value.Length ? DecodeOutcome.EndlessBlock : outcome; }
             if (block.Count == 0) { break; }
             int index = loop.Sites ? scratch.AddBlock(block) : -1;
             for (int i = 0; i < block.Count; i++)
@@ -471,7 +475,7 @@ internal sealed partial class AvroProgram : RecordProgram
                 int start = state.Pos;
                 AvroNumber number = AvroBytes.ReadLong(ref MemoryMarshal.GetReference(value), start, value.Length);
                 if (number.Next < 0) { return number.Outcome; }
-                if ((ulong)number.Value > (ulong)(value.Length - number.Next)) { return DecodeOutcome.BadLength; }
+                if ((ulong)number.Value > (ulong)(value.Length - number.Next)) { return AvroBytes.BadLength(number.Value); }
                 ReadOnlySpan<byte> key = value.Slice(number.Next, (int)number.Value);
                 if (!AvroBytes.IsUtf8(ref MemoryMarshal.GetReference(key), key.Length)) { return DecodeOutcome.BadUtf8; }
                 scratch.PushKey(number.Next, key.Length);
@@ -486,7 +490,7 @@ internal sealed partial class AvroProgram : RecordProgram
             total += block.Count;
         }
 
-        if (total > 1 && scratch.HasDuplicateKeys(firstKey, state.Value)) { return DecodeOutcome.DuplicateKey; }
+        if (total > 1 && scratch.HasDuplicateKeys(firstKey, state.Value)) { return DecodeOutcome.DuplicateMapKey; }
         scratch.KeyCount = firstKey;
         if (op.Slot >= 0) { state.Frame.Slots[row + op.Slot] = new Slot { Kind = ValueKind.Map, Aux = total }; }
         return DecodeOutcome.Decoded;
@@ -506,24 +510,24 @@ internal sealed partial class AvroProgram : RecordProgram
         int pos = number.Next;
         if (count < 0)
         {
-            if (count == long.MinValue) { return DecodeOutcome.BadLength; }
+            if (count == long.MinValue) { return DecodeOutcome.LengthTooLarge; }
             count = -count;
             number = AvroBytes.ReadLong(ref data, pos, length);
             if (number.Next < 0) { return number.Outcome; }
             pos = number.Next;
-            if ((ulong)number.Value > (ulong)(length - pos)) { return DecodeOutcome.BadLength; }
+            if ((ulong)number.Value > (ulong)(length - pos)) { return AvroBytes.BadLength(number.Value); }
             end = pos + (int)number.Value;
             block.Sized = true;
         }
 
-        // A count says nothing until the bytes bear it out: items that take bytes are bounded by those that are left, items that take none by the walk's limit.
+        // A count says nothing until the bytes bear it out: items that take bytes are bounded by those that are left, items that take none by a multiple of the record's.
         if (loop.ItemBytesMin > 0)
         {
-            if (count > length - pos || count * loop.ItemBytesMin > length - pos) { return DecodeOutcome.BadLength; }
+            if (count > length - pos || count * loop.ItemBytesMin > length - pos) { return AvroBytes.BadLength(count); }
         }
         else
         {
-            if (count > _slotsMax - state.Weightless) { return DecodeOutcome.TooLarge; }
+            if (count > Math.Min(_slotsMax, WeightlessMin + ((long)WeightlessPerByte * length)) - state.Weightless) { return DecodeOutcome.TooLarge; }
             state.Weightless += (int)count;
         }
 

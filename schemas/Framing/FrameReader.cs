@@ -36,7 +36,8 @@ public static class FrameReader
     /// </param>
     /// <param name="indexed">True for Protobuf: behind the id or GUID, in value and header alike, come message indexes, which are not read here.</param>
     /// <returns>
-    /// <see cref="DecodeOutcome.Decoded"/>; <see cref="DecodeOutcome.NotFramed"/> for too few bytes, another first byte, an id below 1, or a header that is no frame;
+    /// <see cref="DecodeOutcome.Decoded"/>; <see cref="DecodeOutcome.NotFramed"/> for another first byte, an id below 1, or a header that is no frame;
+    /// <see cref="DecodeOutcome.EmptyValue"/>, <see cref="DecodeOutcome.MissingId"/>, or <see cref="DecodeOutcome.TruncatedId"/> for too few bytes;
     /// <see cref="DecodeOutcome.FrameConflict"/> where prefix and header name different schemas, or a header names one and the binding's framing has no room for it.
     /// </returns>
     public static DecodeOutcome Read(
@@ -55,9 +56,9 @@ public static class FrameReader
             case Framing.None:
                 return DecodeOutcome.Decoded;
             case Framing.Apicurio4:
-                return value.Length >= IdPrefixLength && value[0] == MagicId ? ReadPrefix(value, out frame) : DecodeOutcome.NotFramed;
+                return value.Length >= IdPrefixLength && value[0] == MagicId ? ReadPrefix(value, out frame) : NoPrefix(value, guids: false);
             case Framing.Apicurio8:
-                if (value.Length < LongIdPrefixLength || value[0] != MagicId) { return DecodeOutcome.NotFramed; }
+                if (value.Length < LongIdPrefixLength || value[0] != MagicId) { return NoPrefix(value, guids: false); }
                 long id = BinaryPrimitives.ReadInt64BigEndian(value[1..]);
                 if (id < 1) { return DecodeOutcome.NotFramed; }
                 frame = new SchemaFrame(SchemaRef.ById(id), LongIdPrefixLength);
@@ -84,7 +85,15 @@ public static class FrameReader
             return DecodeOutcome.Decoded;
         }
 
-        return DecodeOutcome.NotFramed;
+        return NoPrefix(bytes, guids: true);
+    }
+
+    /// <summary>What bytes lack that begin with no whole prefix.</summary>
+    private static DecodeOutcome NoPrefix(ReadOnlySpan<byte> bytes, bool guids)
+    {
+        if (bytes.IsEmpty) { return DecodeOutcome.EmptyValue; }
+        if (bytes[0] != MagicId && !(guids && bytes[0] == MagicGuid)) { return DecodeOutcome.NotFramed; }
+        return bytes.Length == 1 ? DecodeOutcome.MissingId : DecodeOutcome.TruncatedId;
     }
 
     /// <summary>Stock readers take the header first and then the whole value as payload, or know only the prefix: a record that means different things to the two is refused.</summary>

@@ -89,14 +89,14 @@ internal static class JsonText
                     return DecodeOutcome.Decoded;
                 }
 
-                if (unit > 0xDBFF) { return DecodeOutcome.BadUtf8; }
+                if (unit > 0xDBFF) { return DecodeOutcome.LoneSurrogate; }
                 if (position + 6 >= json.Length) { return DecodeOutcome.Truncated; }
-                if (json[position + 6] != (byte)'\\') { return DecodeOutcome.BadUtf8; }
+                if (json[position + 6] != (byte)'\\') { return DecodeOutcome.LoneSurrogate; }
                 if (position + 7 >= json.Length) { return DecodeOutcome.Truncated; }
-                if (json[position + 7] != (byte)'u') { return DecodeOutcome.BadUtf8; }
+                if (json[position + 7] != (byte)'u') { return DecodeOutcome.LoneSurrogate; }
                 outcome = Hex(json, position + 8, out int low);
                 if (outcome != DecodeOutcome.Decoded) { return outcome; }
-                if (low is < 0xDC00 or > 0xDFFF) { return DecodeOutcome.BadUtf8; }
+                if (low is < 0xDC00 or > 0xDFFF) { return DecodeOutcome.LoneSurrogate; }
                 position += 12;
                 saved += 8;
                 return DecodeOutcome.Decoded;
@@ -173,7 +173,7 @@ internal static class JsonText
         if (at >= json.Length) { return DecodeOutcome.Truncated; }
         int digits = at;
         if (json[at] == (byte)'0') { at++; }
-        else if (!SkipDigits(json, ref at)) { return DecodeOutcome.Malformed; }
+        else if (!SkipDigits(json, ref at)) { return IsNotANumber(json[at..]) ? DecodeOutcome.NotANumber : DecodeOutcome.Malformed; }
         bool large = at - digits > 300;
         if (at < json.Length && json[at] == (byte)'.')
         {
@@ -196,6 +196,9 @@ internal static class JsonText
         // Beyond a double readers differ: some see infinity, some fail.
         return large && !double.IsFinite(ParseDouble(json[start..at])) ? DecodeOutcome.NumberRange : DecodeOutcome.Decoded;
     }
+
+    /// <summary>True for what some writers give for a number that is none.</summary>
+    public static bool IsNotANumber(ReadOnlySpan<byte> rest) => rest.StartsWith("NaN"u8) || rest.StartsWith("Infinity"u8);
 
     /// <summary>The value of a number that was scanned.</summary>
     /// <param name="exact">False for an integer beyond 2^53, and for another number beyond it that says more than a double holds.</param>

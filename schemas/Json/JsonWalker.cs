@@ -26,6 +26,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
 
     public DecodeOutcome Walk(JsonNode? root)
     {
+        if (_json.IsEmpty) { return DecodeOutcome.EmptyValue; }
         _scratch.TokenCount = 0;
         _scratch.NamesUsed = 0;
         _scratch.TableUsed = 0;
@@ -33,7 +34,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
         DecodeOutcome outcome = Value(root, row: 0, depth: 0);
         if (outcome != DecodeOutcome.Decoded) { return outcome; }
         SkipSpace();
-        return _position == _json.Length ? DecodeOutcome.Decoded : DecodeOutcome.TrailingBytes;
+        return _position == _json.Length ? DecodeOutcome.Decoded : Behind();
     }
 
     /// <summary>Walks the value at the position, which is not a space.</summary>
@@ -110,7 +111,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
 
                 break;
             default:
-                return DecodeOutcome.Malformed;
+                return NoValue();
         }
 
         if (outcome != DecodeOutcome.Decoded) { return outcome; }
@@ -389,5 +390,26 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
         return true;
     }
 
-    private readonly DecodeOutcome Unexpected() => _position >= _json.Length ? DecodeOutcome.Truncated : DecodeOutcome.Malformed;
+    // What is wrong where the grammar has something else. None of it is looked at in a text that is sound.
+
+    private readonly DecodeOutcome Unexpected() => _position >= _json.Length ? DecodeOutcome.Truncated : IsComment ? DecodeOutcome.Comment : DecodeOutcome.Malformed;
+
+    private readonly DecodeOutcome NoValue()
+    {
+        ReadOnlySpan<byte> rest = _json[_position..];
+        if (_position == 0 && rest.StartsWith("\uFEFF"u8)) { return DecodeOutcome.ByteOrderMark; }
+        return JsonText.IsNotANumber(rest) ? DecodeOutcome.NotANumber : Unexpected();
+    }
+
+    /// <summary>Behind the value: numbers and words are another value only after a space, else they are what is wrong with the one before.</summary>
+    private readonly DecodeOutcome Behind()
+    {
+        if (IsComment) { return DecodeOutcome.Comment; }
+        byte next = _json[_position];
+        bool spaced = _json[_position - 1] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t';
+        bool begins = next is (byte)'{' or (byte)'[' or (byte)'"' || (spaced && next is (byte)'-' or (>= (byte)'0' and <= (byte)'9') or (byte)'t' or (byte)'f' or (byte)'n');
+        return begins ? DecodeOutcome.SecondDocument : DecodeOutcome.TrailingBytes;
+    }
+
+    private readonly bool IsComment => _json[_position..] is [(byte)'/', (byte)'/' or (byte)'*', ..];
 }

@@ -4,31 +4,65 @@ namespace PolicyStreams.Schemas;
 public enum DecodeOutcome : byte
 {
     Decoded = 0,
-    /// <summary>No known framing: too short, or the first byte is not the format's.</summary>
+    /// <summary>No known framing: the first byte is not the format's, an id below 1, or a header that is no frame.</summary>
     NotFramed,
+    /// <summary>No bytes at all where there must be a frame or a JSON text.</summary>
+    EmptyValue,
+    /// <summary>The first byte of a frame, and no schema id behind it.</summary>
+    MissingId,
+    /// <summary>The bytes end inside a frame's schema id or GUID.</summary>
+    TruncatedId,
     /// <summary>A frame, but its header and prefix name different schemas, or a header names one where there is no framing for it.</summary>
     FrameConflict,
     /// <summary>The bytes end inside a value.</summary>
     Truncated,
     /// <summary>Bytes are left over after the value.</summary>
     TrailingBytes,
-    /// <summary>A varint longer than its type allows, or overflowing it.</summary>
-    BadVarint,
-    /// <summary>A union or enum index, or a boolean byte, out of range.</summary>
-    BadIndex,
-    /// <summary>A length or count that is negative or beyond the end.</summary>
+    /// <summary>JSON: behind the value another one begins.</summary>
+    SecondDocument,
+    /// <summary>A varint of more bytes than its type takes: 10 for a long, 5 for an Avro int.</summary>
+    VarintTooLong,
+    /// <summary>A varint of more bits than its type has.</summary>
+    VarintOverflow,
+    /// <summary>Avro: a union index that no branch has.</summary>
+    BadUnionIndex,
+    /// <summary>An enum's index (Avro) or number (Protobuf) that no symbol has.</summary>
+    BadEnumIndex,
+    /// <summary>A boolean other than 0 and 1.</summary>
+    BadBoolean,
+    /// <summary>A length below 0.</summary>
+    NegativeLength,
+    /// <summary>A length or count above 2^31-1, which no record's can be.</summary>
+    LengthTooLarge,
+    /// <summary>A length or count that the bytes left cannot hold.</summary>
+    LengthBeyondEnd,
+    /// <summary>Avro: a block's size in bytes that is not that of its items.</summary>
     BadLength,
+    /// <summary>Avro: an array or map whose blocks do not end: the bytes do, where the next block must begin.</summary>
+    EndlessBlock,
     BadUtf8,
+    /// <summary>JSON: an escape that is half of a surrogate pair.</summary>
+    LoneSurrogate,
     /// <summary>Nested deeper than <c>Limits.DepthMax</c>.</summary>
     TooDeep,
-    /// <summary>A map key or object property that comes twice.</summary>
+    /// <summary>JSON: an object's property that comes twice, in whatever spelling.</summary>
     DuplicateKey,
-    /// <summary>Not the grammar of the format (JSON syntax, BOM, a second document, Protobuf tags).</summary>
+    /// <summary>Avro and Protobuf: a map's key that comes twice.</summary>
+    DuplicateMapKey,
+    /// <summary>Not the grammar of the format (JSON syntax, Protobuf tags), for no reason that has an outcome of its own.</summary>
     Malformed,
+    /// <summary>JSON: a byte order mark before the text.</summary>
+    ByteOrderMark,
+    /// <summary>JSON: <c>NaN</c> or <c>Infinity</c>.</summary>
+    NotANumber,
+    /// <summary>JSON: a comment.</summary>
+    Comment,
     /// <summary>A number outside what its type can hold.</summary>
     NumberRange,
-    /// <summary>Against the record's own schema (JSON Schema validation, decimal or timestamp size).</summary>
+    /// <summary>Refused by its JSON Schema.</summary>
     Invalid,
+    /// <summary>Avro: a decimal without a byte, or of more digits than its precision.</summary>
+    DecimalSize,
     /// <summary>More captured elements, strings, or mask sites than the walk's bounds allow.</summary>
     TooLarge,
     /// <summary>Protobuf: which message of its schema a record is. A list of indexes that is negative, endless, cut short, or leads to no message, or means different messages to different clients.</summary>
@@ -54,18 +88,35 @@ public static class DecodeOutcomes
     {
         DecodeOutcome.Decoded => "decoded",
         DecodeOutcome.NotFramed => "not-framed",
+        DecodeOutcome.EmptyValue => "empty-value",
+        DecodeOutcome.MissingId => "missing-id",
+        DecodeOutcome.TruncatedId => "truncated-id",
         DecodeOutcome.FrameConflict => "frame-conflict",
         DecodeOutcome.Truncated => "truncated",
         DecodeOutcome.TrailingBytes => "trailing-bytes",
-        DecodeOutcome.BadVarint => "bad-varint",
-        DecodeOutcome.BadIndex => "bad-index",
+        DecodeOutcome.SecondDocument => "second-document",
+        DecodeOutcome.VarintTooLong => "varint-too-long",
+        DecodeOutcome.VarintOverflow => "varint-overflow",
+        DecodeOutcome.BadUnionIndex => "bad-union-index",
+        DecodeOutcome.BadEnumIndex => "bad-enum-index",
+        DecodeOutcome.BadBoolean => "bad-boolean",
+        DecodeOutcome.NegativeLength => "negative-length",
+        DecodeOutcome.LengthTooLarge => "length-too-large",
+        DecodeOutcome.LengthBeyondEnd => "length-beyond-end",
         DecodeOutcome.BadLength => "bad-length",
+        DecodeOutcome.EndlessBlock => "endless-block",
         DecodeOutcome.BadUtf8 => "bad-utf8",
+        DecodeOutcome.LoneSurrogate => "lone-surrogate",
         DecodeOutcome.TooDeep => "too-deep",
         DecodeOutcome.DuplicateKey => "duplicate-key",
+        DecodeOutcome.DuplicateMapKey => "duplicate-map-key",
         DecodeOutcome.Malformed => "malformed",
+        DecodeOutcome.ByteOrderMark => "byte-order-mark",
+        DecodeOutcome.NotANumber => "not-a-number",
+        DecodeOutcome.Comment => "comment",
         DecodeOutcome.NumberRange => "number-range",
         DecodeOutcome.Invalid => "invalid",
+        DecodeOutcome.DecimalSize => "decimal-size",
         DecodeOutcome.TooLarge => "too-large",
         DecodeOutcome.MessageIndex => "message-index",
         DecodeOutcome.RepeatedField => "repeated-field",

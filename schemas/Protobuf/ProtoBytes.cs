@@ -38,7 +38,7 @@ internal static class ProtoBytes
         DecodeOutcome outcome = ReadVarint(data, ref pos, end, out ulong length);
         contentEnd = 0;
         if (outcome != DecodeOutcome.Decoded) { return outcome; }
-        if (length > (ulong)(end - pos)) { return DecodeOutcome.BadLength; }
+        if (length > (ulong)(end - pos)) { return length > int.MaxValue ? DecodeOutcome.LengthTooLarge : DecodeOutcome.LengthBeyondEnd; }
         contentEnd = pos + (int)length;
         return DecodeOutcome.Decoded;
     }
@@ -194,9 +194,9 @@ internal static class ProtoBytes
             byte one = data[pos++];
             value |= (ulong)(one & 0x7F) << shift;
             if (one >= 0x80) { continue; }
-            return shift == 63 && one > 1 ? DecodeOutcome.BadVarint : DecodeOutcome.Decoded;
+            return shift == 63 && one > 1 ? DecodeOutcome.VarintOverflow : DecodeOutcome.Decoded;
         }
 
-        return DecodeOutcome.BadVarint;
+        return DecodeOutcome.VarintTooLong;
     }
 }

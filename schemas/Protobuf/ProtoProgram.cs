@@ -169,7 +169,7 @@ internal sealed partial class ProtoProgram : RecordProgram
         foreach ((int slot, ushort node, ValueKind kind) in table.Spans) { slots[row + slot] = new Slot { Kind = kind, Bits = start, Aux = contentEnd - start, Node = node }; }
         foreach (ProtoEntry map in table.Maps)
         {
-            if (Has(scratch, seen, map.SeenBit + 1) && HasKeyTwice(ref state, map, start, contentEnd)) { return DecodeOutcome.DuplicateKey; }
+            if (Has(scratch, seen, map.SeenBit + 1) && HasKeyTwice(ref state, map, start, contentEnd)) { return DecodeOutcome.DuplicateMapKey; }
         }
 
         scratch.SeenCount = seen;
@@ -552,18 +552,18 @@ internal sealed partial class ProtoProgram : RecordProgram
             case ProtoType.UInt32:
                 scalar.Kind = ValueKind.UInt;
                 scalar.Bits = (long)raw;
-                return raw <= uint.MaxValue ? DecodeOutcome.Decoded : DecodeOutcome.BadVarint;
+                return raw <= uint.MaxValue ? DecodeOutcome.Decoded : DecodeOutcome.VarintOverflow;
             case ProtoType.SInt32:
                 scalar.Bits = ProtoBytes.UnZigZag(raw);
-                return raw <= uint.MaxValue ? DecodeOutcome.Decoded : DecodeOutcome.BadVarint;
+                return raw <= uint.MaxValue ? DecodeOutcome.Decoded : DecodeOutcome.VarintOverflow;
             case ProtoType.Bool:
                 scalar.Kind = ValueKind.Bool;
                 scalar.Bits = (long)raw;
-                return raw <= 1 ? DecodeOutcome.Decoded : DecodeOutcome.BadIndex;
+                return raw <= 1 ? DecodeOutcome.Decoded : DecodeOutcome.BadBoolean;
         }
 
         // A negative number is written in ten bytes; some write the five of its 32 bits.
-        if (raw > uint.MaxValue && (long)raw is < int.MinValue or > uint.MaxValue) { return DecodeOutcome.BadVarint; }
+        if (raw > uint.MaxValue && (long)raw is < int.MinValue or > uint.MaxValue) { return DecodeOutcome.VarintOverflow; }
         int number = (int)raw;
         scalar.Bits = number;
         if (field.Type == ProtoType.Int32) { return DecodeOutcome.Decoded; }
@@ -578,7 +578,7 @@ internal sealed partial class ProtoProgram : RecordProgram
         }
 
         // A number without a name is as unknown as a field without one.
-        if (_unknown != UnknownFields.Keep) { return DecodeOutcome.BadIndex; }
+        if (_unknown != UnknownFields.Keep) { return DecodeOutcome.BadEnumIndex; }
         if (frame.Scratch.Length - frame.ScratchUsed < 12) { Array.Resize(ref frame.Scratch, Math.Max(2 * frame.Scratch.Length, frame.ScratchUsed + 12)); }
         number.TryFormat(frame.Scratch.AsSpan(frame.ScratchUsed), out int digits, provider: CultureInfo.InvariantCulture);
         scalar.Source = SlotSource.Scratch;

@@ -75,7 +75,7 @@ internal sealed class SimPolicy
         if (limit is not null) { return Denied("ps:limit", limit); }
         if (record.Kind == SimKind.Tombstone) { return Denied("ps:tombstone", "null-value"); }
         if (record.Kind == SimKind.UnknownSchema) { return Denied("ps:schema-not-admitted", "unknown-schema-id"); }
-        if (!record.Decodes) { return Denied("ps:undecodable", record.Kind switch { SimKind.Trailing => "trailing-bytes", SimKind.Truncated => "truncated", _ => "not-framed" }); }
+        if (!record.Decodes) { return Denied("ps:undecodable", record.Kind switch { SimKind.Trailing => "trailing-bytes", SimKind.Truncated => "truncated", SimKind.Empty => "empty-value", _ => "not-framed" }); }
 
         var rules = new List<string>();
         bool deny = false;

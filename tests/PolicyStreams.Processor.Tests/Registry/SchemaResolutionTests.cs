@@ -342,6 +342,33 @@ public sealed class SchemaResolutionTests
         world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
 
         Assert.Equal(["deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
+        Assert.Equal("other-format", world.Driver.Decisions()[0].GetProperty("errors")[0].GetProperty("code").GetString());
+        Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NewVersion_WithHalfASurrogatePair_IsDeniedAndSaid()
+    {
+        // A registry takes such a text: names of properties and tags are no names to it.
+        string odd = RegistryCase.Schema.Replace("[\"PAN\"]", "[\"\\ud800\"]", StringComparison.Ordinal);
+        bool there = false;
+        await using RegistryCase real = await RegistryCase.StartAsync();
+        int first = await Both(real);
+        await using ScriptedPeer peer = await ScriptedPeer.StartAsync(context => there ? context.Request.Path.Value switch
+        {
+            "/schemas/ids/99" => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { schema = odd })),
+            "/schemas/ids/99/versions" => ScriptedPeer.Json(context, """[{"subject":"raw.payments-value","version":2}]"""),
+            "/subjects/raw.payments-value/versions" => ScriptedPeer.Json(context, "[1,2]"),
+            "/subjects/raw.payments-value/versions/2" => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { subject = "raw.payments-value", version = 2, id = 99, schema = odd })),
+            _ => ForwardAsync(context, real.Url),
+        } : ForwardAsync(context, real.Url));
+        await using RegistryCase world = RegistryCase.Behind(peer.Url);
+        await world.LoadAsync();
+        there = true;
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, 99, Record));
+        world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, first, Record));
+
+        Assert.Equal(["deny", "allow"], world.Driver.Decisions().Select(decision => decision.GetProperty("outcome").GetString()));
         Assert.Equal("unusable-schema", world.Driver.Decisions()[0].GetProperty("errors")[0].GetProperty("code").GetString());
         Assert.Contains("106 Error: Version 2 of subject raw.payments-value cannot be used", world.Log, StringComparison.Ordinal);
     }
@@ -426,7 +453,7 @@ public sealed class SchemaResolutionTests
             [("*******0815", "DE"), ("*******0815", "***many"), ("*******0815", "***many")],
             governed.Take(3).Select(record => (RegistryCase.Read(Key, record.Key!).GetProperty("id").GetString()!, RegistryCase.Read(Key, record.Key!).GetProperty("region").GetString()!)));
         Assert.Null(governed[3].Key);
-        Assert.Equal(["key-not-a-version", "key-not-framed"], world.Driver.Decisions().Skip(4).Take(2).Select(decision => decision.GetProperty("errors")[0].GetProperty("code").GetString()));
+        Assert.Equal(["key-not-a-version", "key-truncated-id"], world.Driver.Decisions().Skip(4).Take(2).Select(decision => decision.GetProperty("errors")[0].GetProperty("code").GetString()));
         Assert.Contains("key.id", world.Driver.Decisions()[0].GetProperty("masked").EnumerateArray().Select(path => path.GetString()));
     }
 

@@ -47,8 +47,8 @@ public sealed class RecordTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "not-framed")]
-    [InlineData("00", "not-framed")]
+    [InlineData("", "empty-value")]
+    [InlineData("00", "missing-id")]
     [InlineData("0000000007", "truncated")]
     [InlineData("7b7d7b7d7b7d", "not-framed")]
     public void Pipe_UndecodableRecord_IsDeniedAndTheNextIsNotAffected(string hex, string code)

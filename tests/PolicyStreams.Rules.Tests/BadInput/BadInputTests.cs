@@ -34,7 +34,8 @@ public sealed partial class BadInputTests
         ["unknown schema id"] = () => Answered("00000003e7aa", WriterAdmission.UnknownId),
         ["unknown GUID"] = () => Answered("0189791762233641869674299b90a802e2aa", WriterAdmission.UnknownId),
         ["schema of another subject"] = () => Answered("00000003e7aa", WriterAdmission.NotAdmitted),
-        ["schema of another format"] = () => Answered("00000003e7aa", WriterAdmission.Unusable),
+        ["schema of another format"] = () => Answered("00000003e7aa", WriterAdmission.OtherFormat),
+        ["schema that cannot be used"] = () => Answered("00000003e7aa", WriterAdmission.Unusable),
         ["schema of another record than the subject is named after"] = OtherRecord,
         ["larger than `record_bytes`"] = () => Bench.Of(Bench.Yaml(Tag, top: "limits: { record_bytes: 10 }")).Decide(new byte[11]),
         ["string of 50 MB"] = FiftyMegabytes,
@@ -46,6 +47,7 @@ public sealed partial class BadInputTests
         ["varint of more than 10 bytes"] = () => Avro("\"long\"", "8080808080808080808000"),
         ["varint that overflows a long"] = () => Avro("\"long\"", "ffffffffffffffffff02"),
         ["varint that overflows an int"] = () => Avro("\"int\"", "8080808010"),
+        ["varint of an int of more than 5 bytes"] = () => Avro("\"int\"", "808080808000"),
         ["union index out of range"] = () => Avro("[\"null\",\"int\"]", "04"),
         ["enum index out of range"] = () => Avro("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "04"),
         ["boolean byte other than 0 and 1"] = () => Avro("\"boolean\"", "02"),
@@ -53,7 +55,9 @@ public sealed partial class BadInputTests
         ["negative length"] = () => Avro("\"string\"", "01"),
         ["length of 2^62"] = () => Avro("\"string\"", "80808080808080808001"),
         ["array of 2^62 items"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "8080808080808080800100"),
+        ["array of more items than there are bytes"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "0402"),
         ["array of 2^62 items of zero size"] = () => Avro("{\"type\":\"array\",\"items\":\"null\"}", "8080808080808080800100"),
+        ["more items of zero size than 1,024 and 16 for each byte of the record"] = () => Avro("{\"type\":\"array\",\"items\":\"null\"}", "981100"),
         ["block size that disagrees with its items"] = () => Avro("{\"type\":\"array\",\"items\":\"int\"}", "01040200"),
         ["recursion 100,000 deep"] = () => Avro("{\"type\":\"record\",\"name\":\"N\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"N\"]}]}", string.Concat(Enumerable.Repeat("02", 100_000)) + "00"),
         ["text that is not UTF-8"] = () => Avro("\"string\"", "02ff"),
@@ -70,8 +74,11 @@ public sealed partial class BadInputTests
         ["bytes that are not UTF-8"] = () => Bench.Of(Bench.JsonYaml(Tag)).Decide([(byte)'"', 0xFF, (byte)'"']),
         ["byte order mark"] = () => Json("\uFEFF{}"),
         ["two documents"] = () => Json("{} {}"),
+        ["bytes behind the text that begin no other"] = () => Json("{}]"),
         ["NaN"] = () => Json("{\"a\":NaN}"),
+        ["Infinity, also negative"] = () => Json("[-Infinity]"),
         ["comment"] = () => Json("/* c */ {}"),
+        ["text of another grammar"] = () => Json("{'a':1}"),
         ["nested 100,000 deep"] = () => Json(new string('[', 100_000)),
         ["number beyond a double"] = () => Json("1e400"),
 
@@ -112,6 +119,8 @@ public sealed partial class BadInputTests
             string.Concat(Enumerable.Repeat("{\"c\":", 60)) + "1" + new string('}', 60)),
 
         ["Avro key without a frame"] = () => Key("633d31"),
+        ["Avro key without a byte"] = () => Key(""),
+        ["Avro key whose schema id is cut short"] = () => Key("0000000b"),
         ["Avro key cut short"] = () => Key("000000000b"),
         ["Avro key whose prefix and header disagree"] = () => Key("000000000b02", "000000000c"),
         ["Avro key whose prefix names an id, and header another schema's GUID"] = () => Key("000000000b02", GuidFrame(12)),
@@ -146,6 +155,21 @@ public sealed partial class BadInputTests
     {
         string page = Page();
         foreach (DecodeOutcome outcome in Enum.GetValues<DecodeOutcome>().Where(outcome => outcome != DecodeOutcome.Decoded)) { Assert.Contains($"`{DecodeOutcomes.Code(outcome)}`", page, StringComparison.Ordinal); }
+    }
+
+    /// <summary>Faults that an operator must be able to tell apart by the code alone.</summary>
+    [Fact]
+    public void Page_DifferentFaults_HaveDifferentCodes()
+    {
+        string[] faults =
+        [
+            "null value", "empty value", "magic byte alone", "truncated schema id", "another first byte", "unknown schema id", "schema of another format", "schema of another subject",
+            "varint of more than 10 bytes", "varint that overflows a long", "union index out of range", "enum index out of range", "boolean byte other than 0 and 1", "length beyond the end", "negative length",
+            "length of 2^62", "array of 2^62 items of zero size", "block without an end", "value cut short", "recursion 100,000 deep", "text that is not UTF-8", "bytes behind the value", "decimal beyond its precision",
+            "map key twice", "property twice, once escaped", "half a surrogate pair", "byte order mark", "two documents", "NaN", "comment", "text of another grammar", "string of 50 MB", "value that its JSON Schema refuses",
+        ];
+        Dictionary<string, string> codes = Row().Matches(Page()).ToDictionary(match => match.Groups[1].Value, match => match.Groups[3].Value);
+        Assert.Empty(faults.GroupBy(fault => codes[fault]).Where(same => same.Count() > 1).Select(same => $"{same.Key}: {string.Join(", ", same)}"));
     }
 
     private const string ProtobufSchema = """

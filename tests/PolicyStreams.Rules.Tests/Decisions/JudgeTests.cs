@@ -367,8 +367,9 @@ public class JudgeTests
     }
 
     [Theory]
-    [InlineData("", "not-framed")]
-    [InlineData("00000000", "not-framed")]
+    [InlineData("", "empty-value")]
+    [InlineData("00", "missing-id")]
+    [InlineData("00000000", "truncated-id")]
     [InlineData("0500000007", "not-framed")]
     [InlineData("0000000007", "truncated")]
     public void Undecodable_IsDeniedWithItsCode(string hex, string code)
@@ -426,6 +427,7 @@ public class JudgeTests
     [InlineData(WriterAdmission.UnknownId, "unknown-schema-id")]
     [InlineData(WriterAdmission.NotAdmitted, "not-a-version")]
     [InlineData(WriterAdmission.Unusable, "unusable-schema")]
+    [InlineData(WriterAdmission.OtherFormat, "other-format")]
     public void UnknownSchemaId_IsAskedForThenRefused(WriterAdmission admission, string code)
     {
         Bench bench = Bench.Of(Bench.Yaml("- { id: t, tag: { a: b } }"));

@@ -90,16 +90,16 @@ public class AvroKeyTests
     }
 
     [Theory]
-    [InlineData("", "key-not-framed")]
-    [InlineData("00", "key-not-framed")]
-    [InlineData("0000000b", "key-not-framed")]
+    [InlineData("", "key-empty-value")]
+    [InlineData("00", "key-missing-id")]
+    [InlineData("0000000b", "key-truncated-id")]
     [InlineData("633d31", "key-not-framed")]
     [InlineData("000000000b", "key-truncated")]
     [InlineData("000000000b0261045553", "key-truncated")]
     [InlineData("000000000b02ff04555306", "key-bad-utf8")]
     [InlineData("000000000b02610455530600", "key-trailing-bytes")]
-    [InlineData("000000000b0261045553ffffffffffffffffffff01", "key-bad-varint")]
-    [InlineData("000000000b01", "key-bad-length")]
+    [InlineData("000000000b0261045553ffffffffffffffffffff01", "key-varint-too-long")]
+    [InlineData("000000000b01", "key-negative-length")]
     public void Key_ThatIsNotOfItsSchema_IsUndecodable(string hex, string code)
     {
         KeyBench bench = KeyBench.Of(Tag);
@@ -111,8 +111,11 @@ public class AvroKeyTests
 
     [Theory]
     [InlineData("{\"a\":1,\"\\u0061\":2}", "key-duplicate-key")]
-    [InlineData("\uFEFF{}", "key-malformed")]
-    [InlineData("", "key-truncated")]
+    [InlineData("\uFEFF{}", "key-byte-order-mark")]
+    [InlineData("", "key-empty-value")]
+    [InlineData("{", "key-truncated")]
+    [InlineData("{} {}", "key-second-document")]
+    [InlineData("{]", "key-malformed")]
     public void JsonKey_ThatIsNoJson_IsUndecodable(string key, string code)
     {
         Bench bench = Bench.Of(Bench.Yaml(Tag).Replace("key_format: string", "key_format: json", StringComparison.Ordinal));
@@ -126,6 +129,7 @@ public class AvroKeyTests
     [InlineData(WriterAdmission.UnknownId, "key-unknown-schema-id")]
     [InlineData(WriterAdmission.NotAdmitted, "key-not-a-version")]
     [InlineData(WriterAdmission.Unusable, "key-unusable-schema")]
+    [InlineData(WriterAdmission.OtherFormat, "key-other-format")]
     public void UnknownSchemaId_OfAKey_IsAskedForThenRefused(WriterAdmission admission, string code)
     {
         KeyBench bench = KeyBench.Of(Tag);

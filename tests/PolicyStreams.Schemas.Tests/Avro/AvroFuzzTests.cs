@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -14,34 +13,79 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
     [Fact]
     public void Walk_RandomAndDamagedRecords_NeverThrowsAndStaysInBounds()
     {
-        double seconds = double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), NumberStyles.Float, CultureInfo.InvariantCulture, out double given) ? given : 8;
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int fixedSeed) ? fixedSeed : Environment.TickCount;
-        var watch = Stopwatch.StartNew();
-        int rounds = 0;
         int walked = 0;
         _accepted = _good = _encoded = 0;
-        do
-        {
-            int round = seed + rounds++;
-            try
-            {
-                walked += Round(new Random(round));
-            }
-            catch (Exception e)
-            {
-                throw new InvalidOperationException($"POLICYSTREAMS_FUZZ_SEED={round} repeats this.", e);
-            }
-        }
-        while (watch.Elapsed.TotalSeconds < seconds);
-        log.WriteLine($"seed {seed}: {rounds} schemas, {walked} values, {_accepted} of {_good} good ones long enough taken by emitted code, {_encoded} texts encoded in one pass");
+        int rounds = FuzzRounds.Run(log, 8, random => walked += Round(random));
+        log.WriteLine($"{rounds} schemas, {walked} values, {_accepted} of {_good} good ones long enough taken by emitted code, {_encoded} texts encoded in one pass");
         Assert.True(walked > rounds);
         Assert.True(_encoded > rounds);
         Assert.True(_accepted > _good / 2 || !RuntimeFeature.IsDynamicCodeCompiled);
     }
 
-    /// <summary>What a frame may grow to whatever the record's length: slots and sites of elements that take no bytes, each array after half of its size.</summary>
-    private static readonly long _frameBytesMax =
-        2L * ((WalkLimits.Default.SlotsMax * Unsafe.SizeOf<Slot>()) + (WalkLimits.Default.SitesMax * (Unsafe.SizeOf<MaskSite>() + Unsafe.SizeOf<(int, int)>())));
+    [Fact]
+    public void Parse_DamagedSchemas_OnlyThrowsSchemaException()
+    {
+        log.WriteLine($"POLICYSTREAMS_FUZZ_SEED={FuzzRounds.Seed}");
+        int taken = 0, refused = 0;
+        for (int i = 0; i < 4_000; i++)
+        {
+            var random = new Random(FuzzRounds.Seed + i);
+            var text = new StringBuilder(new Maker(random).Schema());
+            for (int changes = random.Next(1, 4); changes > 0 && text.Length > 0; changes--)
+            {
+                int at = random.Next(text.Length);
+                int size = Math.Min(text.Length - at, random.Next(1, 20));
+                switch (random.Next(5))
+                {
+                    case 0: text[at] = (char)random.Next(256); break;
+                    case 1: text.Remove(at, size); break;
+                    case 2: text.Insert(at, text.ToString(at, size)); break;
+                    case 3: text.Insert(at, _spice[random.Next(_spice.Length)]); break;
+                    default: text[at] = "{}[]\",:0#/\\"[random.Next(11)]; break;
+                }
+            }
+
+            try
+            {
+                AvroSchema schema = AvroSchema.Parse(text.ToString());
+                taken++;
+                schema.Decode([0, 0, 0, 0], out _);
+                Assert.Equal(schema.CanonicalForm, AvroSchema.Parse(schema.CanonicalForm).CanonicalForm);
+            }
+            catch (SchemaException)
+            {
+                refused++;
+            }
+            catch (Exception other) when (other is not Xunit.Sdk.XunitException)
+            {
+                Assert.Fail($"POLICYSTREAMS_FUZZ_SEED={FuzzRounds.Seed + i} repeats this; schema {text}: {other}");
+            }
+        }
+
+        log.WriteLine($"{taken} taken, {refused} refused");
+        Assert.True(taken > 0 && refused > taken);
+    }
+
+    private static readonly string[] _spice =
+        ["\\ud800", "\ud800", "\\udc00\\ud800", "\\u0000", "\"default\":", "\"aliases\":[\"\\ud800\"],", "\"order\":\"\\ud800\",", "\"tags\":[\"\\ud800\"],", "\"logicalType\":\"decimal\",", "1e999", "null", "\ufeff"];
+
+    /// <summary>What bytes may cost: so much each, arrays that grow by half too much included, and what a frame and buffers are at first.</summary>
+    private const int BytesPerByte = 1024, BytesAtFirst = 32_768;
+
+    /// <summary>What an element without bytes may cost, and how many of them a record may have.</summary>
+    private const int BytesPerElement = 4096;
+
+    private static long BytesMax(AvroSchema schema, int length) =>
+        BytesAtFirst + ((long)BytesPerByte * length) + (HasWeightless(schema.Root, []) ? BytesPerElement * (1024 + (16L * length)) : 0);
+
+    private static bool HasWeightless(AvroType type, HashSet<AvroType> seen) => seen.Add(type) && type.Kind switch
+    {
+        AvroKind.Array => type.Element.SizeMin == 0 || HasWeightless(type.Element, seen),
+        AvroKind.Map => HasWeightless(type.Element, seen),
+        AvroKind.Record => type.Fields.Any(field => HasWeightless(field.Type, seen)),
+        AvroKind.Union => type.Branches.Any(branch => HasWeightless(branch, seen)),
+        _ => false,
+    };
 
     private static int _accepted;
     private static int _good;
@@ -78,11 +122,18 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             for (int j = 0; j < 12; j++)
             {
                 byte[] bad = Damage(value, random);
-                long before = GC.GetAllocatedBytesForCurrentThread();
-                DecodeOutcome outcome = program.Walk(bad, frame);
-                long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-                Assert.True(allocated <= 16_384 + (512L * bad.Length) + _frameBytesMax, $"{allocated} bytes for {bad.Length}");
-                Assert.Equal(outcome, schema.Decode(bad, out object? _));
+                long most = BytesMax(schema, bad.Length);
+                DecodeOutcome outcome = default;
+                Costs("walk", most, () => outcome = program.Walk(bad, new CaptureFrame()));
+                Assert.Equal(outcome, program.Walk(bad, frame));
+                Costs("decode", most, () => Assert.Equal(outcome, schema.Decode(bad, out object? _)));
+                Costs("json", most, () =>
+                {
+                    using var writer = new Utf8JsonWriter(new ByteBuffer());
+                    DecodeOutcome written = schema.WriteJson(bad, writer);
+                    Assert.True(written == outcome || written == DecodeOutcome.TooLarge);
+                });
+                if (outcome == DecodeOutcome.Decoded) { Costs("rewrite", most, () => program.Rewrite(bad, frame, _keeper, new ByteBuffer())); }
                 if (outcome == DecodeOutcome.Decoded) { Rewrite(schema, program, bad, frame, output, random); }
                 Twins(program, bad);
                 walked++;
@@ -91,6 +142,17 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
 
         return walked;
     }
+
+    /// <summary>Runs it, and sees that it takes no more memory than it may.</summary>
+    private static void Costs(string what, long most, Action run)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        run();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(allocated <= most, $"{what}: {allocated} bytes, {most} at most");
+    }
+
+    private static readonly AvroFixture.Masker _keeper = new(static (_, _, _) => new SiteResult(SiteAction.Keep));
 
     private static void RoundTrip(AvroSchema schema, byte[] value, object? plain, Random random)
     {
@@ -230,15 +292,15 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
             switch (type.Kind)
             {
                 case AvroKind.Boolean: output.Append((byte)random.Next(2)); break;
-                case AvroKind.Int: Long(output, type.Logical == AvroLogical.None ? random.Next(int.MinValue, int.MaxValue) >> random.Next(32) : random.Next(20_000)); break;
-                case AvroKind.Long: Long(output, random.NextInt64(long.MinValue, long.MaxValue) >> random.Next(64)); break;
+                case AvroKind.Int: Long(output, type.Logical == AvroLogical.None ? random.Next(int.MinValue, int.MaxValue) >> random.Next(32) : random.Next(20_000), random, 5); break;
+                case AvroKind.Long: Long(output, random.NextInt64(long.MinValue, long.MaxValue) >> random.Next(64), random); break;
                 case AvroKind.Float: output.Append(BitConverter.GetBytes((float)random.NextDouble())); break;
                 case AvroKind.Double: output.Append(BitConverter.GetBytes(random.NextDouble())); break;
                 case AvroKind.Bytes or AvroKind.String:
                     {
                         byte[] content = type.Logical == AvroLogical.Decimal ? [(byte)random.Next(128)]
                             : Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, random.Next(4) == 0 ? random.Next(80) : random.Next(6)).Select(_ => random.Next(5) == 0 ? "é€😀"[..(random.Next(2) * 2)] : "k")).Replace("\ud83d", "", StringComparison.Ordinal));
-                        Long(output, content.Length);
+                        Long(output, content.Length, random);
                         output.Append(content);
                         break;
                     }
@@ -249,7 +311,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
                         output.Append(content);
                         break;
                     }
-                case AvroKind.Enum: Long(output, random.Next(type.Symbols.Length)); break;
+                case AvroKind.Enum: Long(output, random.Next(type.Symbols.Length), random, 5); break;
                 case AvroKind.Record:
                     foreach (AvroField field in type.Fields) { Value(field.Type, random, output, depth + 1); }
                     break;
@@ -266,7 +328,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
                                 {
                                     byte[] name = Encoding.UTF8.GetBytes(((char)('a' + (key % 26))).ToString() + (key < 26 ? "" : key.ToString(CultureInfo.InvariantCulture)));
                                     key++;
-                                    Long(items, name.Length);
+                                    Long(items, name.Length, random);
                                     items.Append(name);
                                 }
 
@@ -274,8 +336,8 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
                             }
 
                             bool sized = random.Next(2) == 0;
-                            Long(output, sized ? -count : count);
-                            if (sized) { Long(output, items.Length); }
+                            Long(output, sized ? -count : count, random);
+                            if (sized) { Long(output, items.Length, random); }
                             output.Append(items.Written);
                         }
 
@@ -285,7 +347,7 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
                 case AvroKind.Union:
                     {
                         int branch = depth > 8 && type.NullBranch >= 0 ? type.NullBranch : random.Next(type.Branches.Length);
-                        Long(output, branch);
+                        Long(output, branch, random, 5);
                         Value(type.Branches[branch], random, output, depth + 1);
                         break;
                     }
@@ -293,11 +355,22 @@ public sealed class AvroFuzzTests(ITestOutputHelper log)
         }
 
         /// <summary>A varint, now and then longer than it need be.</summary>
-        private static void Long(ByteBuffer output, long value)
+        /// <param name="bytesMax">How long it may be: 10, an int's 5.</param>
+        private static void Long(ByteBuffer output, long value, Random random, int bytesMax = 10)
         {
             ulong raw = ((ulong)value << 1) ^ (ulong)(value >> 63);
-            for (; raw >= 0x80; raw >>= 7) { output.Append((byte)(raw | 0x80)); }
-            output.Append((byte)raw);
+            int bytes = 1;
+            for (; raw >= 0x80; raw >>= 7, bytes++) { output.Append((byte)(raw | 0x80)); }
+            int more = bytes < bytesMax && random.Next(8) == 0 ? random.Next(1, bytesMax - bytes + 1) : 0;
+            if (more == 0)
+            {
+                output.Append((byte)raw);
+                return;
+            }
+
+            output.Append((byte)(raw | 0x80));
+            for (; more > 1; more--) { output.Append(0x80); }
+            output.Append(0);
         }
 
         private string Name() => string.Create(CultureInfo.InvariantCulture, $"N{_names++}");

@@ -24,61 +24,65 @@ public sealed class AvroRefusalTests
         { Int, "", DecodeOutcome.Truncated },
         { Text, "", DecodeOutcome.Truncated },
         { Int, "80", DecodeOutcome.Truncated },
-        { Int, "8080808010", DecodeOutcome.BadVarint },                              // 2^32: one bit too many
-        { Int, "808080808000", DecodeOutcome.BadVarint },                            // 6 bytes
-        { Long, "ffffffffffffffffff02", DecodeOutcome.BadVarint },                   // 65 bits
-        { Long, "8080808080808080808000", DecodeOutcome.BadVarint },                 // 11 bytes
-        { Long, "80808080808080808080808080808000", DecodeOutcome.BadVarint },
+        { Int, "8080808010", DecodeOutcome.VarintOverflow },                              // 2^32: one bit too many
+        { Int, "808080808000", DecodeOutcome.VarintTooLong },                            // 6 bytes
+        { Long, "ffffffffffffffffff02", DecodeOutcome.VarintOverflow },                   // 65 bits
+        { Long, "8080808080808080808000", DecodeOutcome.VarintTooLong },                 // 11 bytes
+        { Long, "80808080808080808080808080808000", DecodeOutcome.VarintTooLong },
         { Long, "ffffffffffffffffff", DecodeOutcome.Truncated },
-        { Text, "04 41", DecodeOutcome.BadLength },
-        { Text, "01", DecodeOutcome.BadLength },                                     // -1
-        { Text, "80808080808080808001", DecodeOutcome.BadLength },                   // 2^62
-        { Text, "ffffffffffffffffff01", DecodeOutcome.BadLength },                   // -2^63
-        { "\"bytes\"", "ffffffff0f 00", DecodeOutcome.BadLength },
+        { Text, "04 41", DecodeOutcome.LengthBeyondEnd },
+        { Text, "01", DecodeOutcome.NegativeLength },                                     // -1
+        { Text, "80808080808080808001", DecodeOutcome.LengthTooLarge },                   // 2^62
+        { Text, "ffffffffffffffffff01", DecodeOutcome.NegativeLength },                   // -2^63
+        { "\"bytes\"", "ffffffff0f 00", DecodeOutcome.NegativeLength },
         { Text, "02 80", DecodeOutcome.BadUtf8 },
         { Text, "04 c080", DecodeOutcome.BadUtf8 },                                  // overlong
         { Text, "06 eda080", DecodeOutcome.BadUtf8 },                                // a surrogate
         { Text, "08 f4908080", DecodeOutcome.BadUtf8 },                              // beyond U+10FFFF
         { Text, "12 4141414141414141c3", DecodeOutcome.BadUtf8 },                    // cut inside a character
         { Text, "46 4141414141414141414141414141414141414141414141414141414141414141ff4141", DecodeOutcome.BadUtf8 },
-        { "\"boolean\"", "02", DecodeOutcome.BadIndex },
-        { "\"boolean\"", "ff", DecodeOutcome.BadIndex },
+        { "\"boolean\"", "02", DecodeOutcome.BadBoolean },
+        { "\"boolean\"", "ff", DecodeOutcome.BadBoolean },
         { "\"float\"", "000000", DecodeOutcome.Truncated },
         { "\"double\"", "00000000000000", DecodeOutcome.Truncated },
-        { "[\"null\",\"int\"]", "04", DecodeOutcome.BadIndex },
-        { "[\"null\",\"int\"]", "01", DecodeOutcome.BadIndex },
-        { "[\"null\",\"int\"]", "ffffffff0f", DecodeOutcome.BadIndex },
+        { "[\"null\",\"int\"]", "04", DecodeOutcome.BadUnionIndex },
+        { "[\"null\",\"int\"]", "01", DecodeOutcome.BadUnionIndex },
+        { "[\"null\",\"int\"]", "ffffffff0f", DecodeOutcome.BadUnionIndex },
         { "[\"null\",\"int\"]", "", DecodeOutcome.Truncated },
-        { "[\"int\",\"string\",\"boolean\"]", "06", DecodeOutcome.BadIndex },
-        { "[\"int\",\"string\",\"boolean\"]", "03", DecodeOutcome.BadIndex },
-        { "[]", "00", DecodeOutcome.BadIndex },
-        { "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "04", DecodeOutcome.BadIndex },
-        { "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "01", DecodeOutcome.BadIndex },
+        { "[\"int\",\"string\",\"boolean\"]", "06", DecodeOutcome.BadUnionIndex },
+        { "[\"int\",\"string\",\"boolean\"]", "03", DecodeOutcome.BadUnionIndex },
+        { "[]", "00", DecodeOutcome.BadUnionIndex },
+        { "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "04", DecodeOutcome.BadEnumIndex },
+        { "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "01", DecodeOutcome.BadEnumIndex },
         { "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4}", "000000", DecodeOutcome.Truncated },
         { Int, "00 00", DecodeOutcome.TrailingBytes },
         { "\"null\"", "00", DecodeOutcome.TrailingBytes },
-        { Ints, "02 02", DecodeOutcome.Truncated },                                  // no end
-        { Ints, "04 02", DecodeOutcome.BadLength },                                  // two items, one byte
-        { Ints, "80808080808080808001 00", DecodeOutcome.BadLength },                // 2^62 items
-        { Ints, "ffffffffffffffffff01 00", DecodeOutcome.BadLength },                // -2^63 items
+        { Ints, "02 02", DecodeOutcome.EndlessBlock },                                  // no end
+        { Ints, "04 02", DecodeOutcome.LengthBeyondEnd },                                  // two items, one byte
+        { Ints, "80808080808080808001 00", DecodeOutcome.LengthTooLarge },                // 2^62 items
+        { Ints, "ffffffffffffffffff01 00", DecodeOutcome.LengthTooLarge },                // -2^63 items
         { Ints, "01 04 02 00", DecodeOutcome.BadLength },                            // block of 2 bytes with 1 in it
         { Ints, "03 02 0202 00", DecodeOutcome.BadLength },                          // block of 1 byte with 2 in it
-        { Ints, "01 01 02 00", DecodeOutcome.BadLength },                            // block of -1 bytes
-        { Ints, "01 7e 02 00", DecodeOutcome.BadLength },                            // block beyond the end
+        { Ints, "01 01 02 00", DecodeOutcome.NegativeLength },                            // block of -1 bytes
+        { Ints, "01 7e 02 00", DecodeOutcome.LengthBeyondEnd },                            // block beyond the end
         { Ints, "01", DecodeOutcome.Truncated },
+        { Ints, "02 02 80", DecodeOutcome.Truncated },                               // a block's count cut short
+        { Ints, "01 02 02", DecodeOutcome.EndlessBlock },                            // no end, in a block with its size
+        { Map, "02 024102", DecodeOutcome.EndlessBlock },
+        { Map, "", DecodeOutcome.Truncated },
         { Nulls, "80808080808080808001 00", DecodeOutcome.TooLarge },                // 2^62 items of nothing
         { Nulls, "82808008 00", DecodeOutcome.TooLarge },
         { Empties, "80808080808080808001 00", DecodeOutcome.TooLarge },
-        { Map, "04 024102 024104 00", DecodeOutcome.DuplicateKey },
-        { Map, "02 024102 02 024104 00", DecodeOutcome.DuplicateKey },               // in another block
+        { Map, "04 024102 024104 00", DecodeOutcome.DuplicateMapKey },
+        { Map, "02 024102 02 024104 00", DecodeOutcome.DuplicateMapKey },               // in another block
         { Map, "02 02ff02 00", DecodeOutcome.BadUtf8 },
-        { Map, "02 7e4102 00", DecodeOutcome.BadLength },
-        { Decimal, "00", DecodeOutcome.Invalid },                                    // no digits at all
-        { Decimal, "04 2710", DecodeOutcome.Invalid },                               // 10000
-        { Decimal, "04 d8f0", DecodeOutcome.Invalid },                               // -10000
-        { Big, "1a 0c9f2c9cd04674edea40000000", DecodeOutcome.Invalid },             // 10^30 and no less
-        { Big, "28 0100000000000000000000000000000000000000", DecodeOutcome.Invalid },
-        { FixedDecimal, "00002710", DecodeOutcome.Invalid },
+        { Map, "02 7e4102 00", DecodeOutcome.LengthBeyondEnd },
+        { Decimal, "00", DecodeOutcome.DecimalSize },                                    // no digits at all
+        { Decimal, "04 2710", DecodeOutcome.DecimalSize },                               // 10000
+        { Decimal, "04 d8f0", DecodeOutcome.DecimalSize },                               // -10000
+        { Big, "1a 0c9f2c9cd04674edea40000000", DecodeOutcome.DecimalSize },             // 10^30 and no less
+        { Big, "28 0100000000000000000000000000000000000000", DecodeOutcome.DecimalSize },
+        { FixedDecimal, "00002710", DecodeOutcome.DecimalSize },
         { Defaults, "02", DecodeOutcome.Truncated },                                 // a default stands for no byte
         { Defaults, "02 0a", DecodeOutcome.Truncated },
         { Defaults, "", DecodeOutcome.Truncated },
@@ -147,8 +151,24 @@ public sealed class AvroRefusalTests
 
         var watch = Stopwatch.StartNew();
         Assert.Equal(DecodeOutcome.Decoded, schema.Decode(distinct, out _));
-        Assert.Equal(DecodeOutcome.DuplicateKey, schema.Decode(twice, out _));
+        Assert.Equal(DecodeOutcome.DuplicateMapKey, schema.Decode(twice, out _));
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), "A map's keys took quadratic time.");
+    }
+
+    [Theory]
+    [InlineData(1_000, 0, DecodeOutcome.Decoded)]
+    [InlineData(1_100, 0, DecodeOutcome.TooLarge)]
+    [InlineData(2_500, 100, DecodeOutcome.Decoded)]
+    [InlineData(2_800, 100, DecodeOutcome.TooLarge)]
+    public void Walk_ItemsWithoutBytes_AreBoundedByTheRecordsLength(int items, int more, DecodeOutcome expected)
+    {
+        AvroSchema schema = AvroFixture.Record($$"""{"name":"n","type":{{Nulls}}},{"name":"s","type":"string"}""");
+        var value = new ByteBuffer();
+        AvroBytes.WriteLong(value, items);
+        value.Append(0);
+        AvroBytes.WriteBytes(value, Enumerable.Repeat((byte)'a', more).ToArray());
+
+        Assert.Equal(expected, schema.Decode(value.Written, out _));
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class AvroSchemaTests
 
         AvroSchema schema = AvroSchema.Parse(text + "]");
         Assert.Equal(DecodeOutcome.Decoded, schema.Decode([120], out _));
-        Assert.Equal(DecodeOutcome.BadIndex, schema.Decode([122], out _));
+        Assert.Equal(DecodeOutcome.BadUnionIndex, schema.Decode([122], out _));
         schema.Compile(AvroFixture.Masks(schema, "#PII"), out _);
     }
 

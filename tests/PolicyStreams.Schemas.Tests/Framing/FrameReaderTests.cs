@@ -23,17 +23,20 @@ public class FrameReaderTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData("00")]
-    [InlineData("00000000")]
-    [InlineData("0000000000")]
-    [InlineData("00ffffffff01")]
-    [InlineData("01020304050607")]
-    [InlineData("02000000010101")]
-    [InlineData("7b7d")]
-    public void Read_NoFrame_IsNotFramed(string hex)
+    [InlineData("", DecodeOutcome.EmptyValue)]
+    [InlineData("00", DecodeOutcome.MissingId)]
+    [InlineData("01", DecodeOutcome.MissingId)]
+    [InlineData("0000", DecodeOutcome.TruncatedId)]
+    [InlineData("00000000", DecodeOutcome.TruncatedId)]
+    [InlineData("0000000000", DecodeOutcome.NotFramed)]
+    [InlineData("00ffffffff01", DecodeOutcome.NotFramed)]
+    [InlineData("01020304050607", DecodeOutcome.TruncatedId)]
+    [InlineData("02", DecodeOutcome.NotFramed)]
+    [InlineData("02000000010101", DecodeOutcome.NotFramed)]
+    [InlineData("7b7d", DecodeOutcome.NotFramed)]
+    public void Read_NoFrame_SaysWhy(string hex, DecodeOutcome expected)
     {
-        Assert.Equal(DecodeOutcome.NotFramed, FrameReader.Read(Framing.Confluent, Convert.FromHexString(hex), default, 0, out SchemaFrame frame));
+        Assert.Equal(expected, FrameReader.Read(Framing.Confluent, Convert.FromHexString(hex), default, 0, out SchemaFrame frame));
         Assert.Equal(default, frame);
     }
 
@@ -122,7 +125,11 @@ public class FrameReaderTests
         Assert.Equal(new SchemaFrame(SchemaRef.ById(258), 5), frame);
         Assert.Equal(DecodeOutcome.Decoded, FrameReader.Read(Framing.Apicurio8, [0, 0, 0, 0, 1, 0, 0, 0, 2, 9], default, 0, out frame));
         Assert.Equal(new SchemaFrame(SchemaRef.ById(0x1_0000_0002), 9), frame);
-        Assert.Equal(DecodeOutcome.NotFramed, FrameReader.Read(Framing.Apicurio8, _idFrame, default, 0, out _));
+        Assert.Equal(DecodeOutcome.TruncatedId, FrameReader.Read(Framing.Apicurio8, _idFrame, default, 0, out _));
+        Assert.Equal(DecodeOutcome.TruncatedId, FrameReader.Read(Framing.Apicurio4, [0, 1], default, 0, out _));
+        Assert.Equal(DecodeOutcome.MissingId, FrameReader.Read(Framing.Apicurio8, [0], default, 0, out _));
+        Assert.Equal(DecodeOutcome.EmptyValue, FrameReader.Read(Framing.Apicurio4, [], default, 0, out _));
+        Assert.Equal(DecodeOutcome.NotFramed, FrameReader.Read(Framing.Apicurio4, [1], default, 0, out _));
         Assert.Equal(DecodeOutcome.NotFramed, FrameReader.Read(Framing.Apicurio8, [0, 128, 0, 0, 1, 0, 0, 0, 2], default, 0, out _));
         Assert.Equal(DecodeOutcome.NotFramed, FrameReader.Read(Framing.Apicurio4, [.. _guidFrame, 9], default, 0, out _));
     }
