@@ -362,7 +362,7 @@ public sealed class SchemaResolutionTests
             "/subjects/raw.payments-value/versions/2" => ScriptedPeer.Json(context, JsonSerializer.Serialize(new { subject = "raw.payments-value", version = 2, id = 99, schema = odd })),
             _ => ForwardAsync(context, real.Url),
         } : ForwardAsync(context, real.Url));
-        await using RegistryCase world = RegistryCase.Behind(peer.Url);
+        await using RegistryCase world = RegistryCase.On(peer.Url);
         await world.LoadAsync();
         there = true;
         world.Driver.Pipe(RegistryCase.Payments, null, RegistryCase.Encode(RegistryCase.Schema, 99, Record));

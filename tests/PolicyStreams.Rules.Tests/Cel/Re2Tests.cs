@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
+using PolicyStreams.Rules.Cel.Compilation;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas.Patterns;
 using PolicyStreams.Tests;
@@ -200,7 +201,7 @@ public sealed class Re2Tests(ITestOutputHelper output)
                 }
 
                 EcmaParser.IsPattern(text);
-                PatternMask.Create(text, "\\0", out _);
+                PatternMask.Create(text, "\\0", new PatternTable(), out _);
             }
             catch (Exception fault) when (fault is not OutOfMemoryException)
             {
