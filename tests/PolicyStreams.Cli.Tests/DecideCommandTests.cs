@@ -97,7 +97,7 @@ public sealed class DecideCommandTests : IDisposable
         string frame = $"00{id:x8}";
         (string good, string wrong, string code) = format == "avro" ? (frame + payload, payload, "not-framed") : (payload, frame + payload, "malformed");
         JsonElement[] answers = await Decide($"{good}\n{wrong}\n\n", "hex");
-        Assert.Equal(["allow", $"deny {code}", "deny not-framed"], answers.Select(Summary));
+        Assert.Equal(["allow", $"deny {code}", "deny empty-value"], answers.Select(Summary));
         JsonElement decision = answers[0].GetProperty("decision");
         Assert.Equal(id, decision.GetProperty("schema").GetInt32());
         Assert.Equal("""{"n":1,"card":"x"}""", answers[0].GetProperty("value").GetRawText());

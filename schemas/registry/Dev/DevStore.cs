@@ -52,7 +52,7 @@ internal sealed record DevSchema(string Type, string Text, IReadOnlyList<SchemaR
             using JsonDocument document = JsonDocument.Parse(json);
             return JsonSerializer.Serialize(document.RootElement);
         }
-        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException)
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or JsonException)
         {
             // Half a surrogate pair in a string: as it is spelled, then.
             return json;

@@ -245,7 +245,7 @@ public class JudgeTests
     [InlineData("record-bytes", "ps:limit")]
     [InlineData("headers", "ps:limit")]
     [InlineData("not-framed", "ps:undecodable")]
-    [InlineData("truncated", "ps:undecodable")]
+    [InlineData("endless-block", "ps:undecodable")]
     [InlineData("unknown-schema-id", "ps:schema-not-admitted")]
     [InlineData("null-value", "ps:tombstone")]
     [InlineData("merchant", "ps:schema-mismatch")]
@@ -260,8 +260,8 @@ public class JudgeTests
         bench.Decide(code switch
         {
             "record-bytes" => new byte[501],
-            "not-framed" => [1],
-            "truncated" => value[..^1],
+            "not-framed" => [2],
+            "endless-block" => value[..^1],
             "unknown-schema-id" => bench.Encode(Bench.Payment, id: 99),
             "null-value" => null,
             "merchant" => bench.Encode(Bench.Payment.Replace("\"merchant\"", "\"shop\"", StringComparison.Ordinal), later, 8),
@@ -405,9 +405,9 @@ public class JudgeTests
         Assert.Equal([.. frame, .. bench.Encode(Bench.Payment.Replace("411111111111", "************", StringComparison.Ordinal))[FrameReader.IdPrefixLength..]], written);
 
         bench.Decide([.. frame, .. payload[..^1]]);
-        Assert.Equal([new DecisionError("ps:undecodable", "truncated")], bench.Verdict.Errors);
+        Assert.Equal([new DecisionError("ps:undecodable", "endless-block")], bench.Verdict.Errors);
         bench.Decide(frame[..^1]);
-        Assert.Equal([new DecisionError("ps:undecodable", "not-framed")], bench.Verdict.Errors);
+        Assert.Equal([new DecisionError("ps:undecodable", "truncated-id")], bench.Verdict.Errors);
     }
 
     [Theory]
