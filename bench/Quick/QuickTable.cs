@@ -15,6 +15,9 @@ internal sealed record QuickRow(string Name, Func<long> Run, bool Allocates = fa
     public double Bytes { get; set; }
 }
 
+/// <summary>What a row may take at most, as a multiple of another row of its table. Both are named as the table names them.</summary>
+internal sealed record QuickBound(string Row, string Of, double RatioMax);
+
 /// <summary>
 /// Rows that are measured side by side, in alternation, in many short rounds. What counts is the lower decile of a row's rounds: a round in which the machine did something else says nothing
 /// of the code. The first row is the baseline of the ratios; the spread says how disturbed the run was (median to lower decile).
@@ -28,6 +31,8 @@ internal sealed class QuickTable(string name, string title, params QuickRow[] ro
     public string Name => name;
 
     public IReadOnlyList<QuickRow> Rows => rows;
+
+    public IReadOnlyList<QuickBound> Bounds { get; init; } = [];
 
     public void Measure(int rounds)
     {
@@ -110,6 +115,24 @@ internal sealed class QuickTable(string name, string title, params QuickRow[] ro
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Name} | {row.Nanoseconds:0.0} | {row.Nanoseconds / rows[0].Nanoseconds:0.00} | {row.Spread:0%} | {row.Bytes:0} |"));
         }
     }
+
+    /// <summary>Prints what the bounds come to; gives those that are exceeded.</summary>
+    public List<string> PrintBounds(TextWriter output)
+    {
+        var exceeded = new List<string>();
+        if (Bounds.Count > 0) { output.WriteLine(); }
+        foreach (QuickBound bound in Bounds)
+        {
+            double ratio = Named(bound.Row).Nanoseconds / Named(bound.Of).Nanoseconds;
+            string line = string.Create(CultureInfo.InvariantCulture, $"`{bound.Row}`: {ratio:0.00} of `{bound.Of}`, bound {bound.RatioMax:0.00}");
+            output.WriteLine(ratio > bound.RatioMax ? $"{line}: EXCEEDED" : line);
+            if (ratio > bound.RatioMax) { exceeded.Add(line); }
+        }
+
+        return exceeded;
+    }
+
+    private QuickRow Named(string row) => rows.Single(candidate => candidate.Name == row);
 
     private static double Seconds(Func<long> run, int count)
     {
