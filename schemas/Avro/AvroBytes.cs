@@ -162,6 +162,15 @@ internal static class AvroBytes
         return length;
     }
 
+    /// <summary>Writes the length of what was appended from <paramref name="start"/> on; one byte before it is there for that, more are put in.</summary>
+    public static void WriteLengthBefore(ByteBuffer output, int start)
+    {
+        Span<byte> length = stackalloc byte[10];
+        int size = WriteLong(length, output.Length - start);
+        if (size > 1) { output.Insert(start, size - 1); }
+        length[..size].CopyTo(output.Array.AsSpan(start - 1));
+    }
+
     public static void WriteFloat(ByteBuffer output, float value)
     {
         BinaryPrimitives.WriteSingleLittleEndian(output.GetSpan(4), value);

@@ -83,7 +83,18 @@ internal sealed class AvroLoop
 /// <summary>A value of the writer schema, at one path, that a mask selects or a condition reads as bytes.</summary>
 internal sealed class AvroNode
 {
-    public required AvroType Type { get; init; }
+    public required AvroType Type
+    {
+        get;
+        init
+        {
+            field = value;
+            TextIndexBytes = value.Kind == AvroKind.String ? 0 : value is { Kind: AvroKind.Union, Single.Kind: AvroKind.String } ? 1 : -1;
+        }
+    }
+
+    /// <summary>Bytes before the length of a text: none, or one of the index where the text may be null. -1 for any other type.</summary>
+    public int TextIndexBytes { get; private init; }
 
     public required string Path { get; init; }
 

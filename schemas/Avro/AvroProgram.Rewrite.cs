@@ -42,13 +42,8 @@ internal sealed partial class AvroProgram
         {
             // Blocks come in the order of their start, each with the range of sites inside: one that starts before the next site and holds it is next.
             while (w.Block < w.Scratch.BlockCount && blocks[w.Block].SitesEnd <= w.Site) { w.Block++; }
-            if (w.Block < w.Scratch.BlockCount && blocks[w.Block].FirstSite <= w.Site)
-            {
-                if (!WriteBlock(ref w, blocks[w.Block++])) { return false; }
-                continue;
-            }
-
-            if (!WriteSite(ref w, ref removed)) { return false; }
+            int outside = w.Block < w.Scratch.BlockCount ? Math.Min(blocks[w.Block].FirstSite, sitesEnd) : sitesEnd;
+            if (!(outside > w.Site ? WriteSites(ref w, outside, ref removed) : WriteBlock(ref w, blocks[w.Block++]))) { return false; }
         }
 
         return true;
@@ -92,72 +87,100 @@ internal sealed partial class AvroProgram
         return true;
     }
 
-    private bool WriteSite(ref Writer w, ref int removed)
+    /// <summary>Writes sites that no block begins between. Texts, or texts or null, are what nearly all of them are: of those a mask writes its text where it is to stand.</summary>
+    private bool WriteSites(ref Writer w, int sitesEnd, ref int removed)
     {
-        ref MaskSite site = ref w.Frame.Sites[w.Site];
-        AvroNode node = _nodes[site.Node];
-        (int entryStart, int sitesEnd) = w.Scratch.Extras[w.Site];
-        int run = node.Selectors.Length;
-        ReadOnlySpan<byte> text = site.TextSource switch
+        // In locals: through the writer each site would wait for what the one before it stored.
+        ReadOnlySpan<byte> value = w.Value;
+        MaskSite[] sites = w.Frame.Sites;
+        (int EntryStart, int SitesEnd)[] extras = w.Scratch.Extras;
+        ByteBuffer output = w.Output;
+        ISiteMasker masker = w.Masker;
+        AvroNode[] nodes = _nodes;
+        int pos = w.Pos;
+        int next = w.Site;
+        while (next < sitesEnd)
+        {
+            ref readonly MaskSite site = ref sites[next];
+            AvroNode node = nodes[site.Node];
+            SiteResult result;
+            int lengthAt = site.Start + node.TextIndexBytes;
+
+            // A union's index may be spelled longer than it need be.
+            if (lengthAt >= site.Start && (lengthAt == site.Start || value[site.Start] < 0x80))
+            {
+                // One byte more than what is kept: where the new length goes.
+                output.Append(value[pos..(lengthAt + 1)]);
+                int start = output.Length;
+                int behind = extras[next].SitesEnd;
+                result = masker.Mask(sites.AsSpan(next, behind - next), value.Slice(site.TextStart, site.TextLength), output);
+                if (result.Action == SiteAction.Text)
+                {
+                    int length = output.Length - start;
+                    if (!AvroBytes.IsUtf8(ref MemoryMarshal.GetReference(output.Slice(start, length)), length)) { return false; }
+                    if (length < 64) { output.Array[start - 1] = (byte)(length << 1); }
+                    else { AvroBytes.WriteLengthBefore(output, start); }
+                    pos = site.End;
+                    next = behind;
+                    continue;
+                }
+
+                bool keep = result.Action == SiteAction.Keep;
+                output.Truncate(keep ? start - 1 : start - 1 - (lengthAt - pos));
+                if (keep) { pos = lengthAt; }
+            }
+            else { result = Ask(ref w, next, node); }
+
+            w.Pos = pos;
+            w.Site = next;
+            if (!WriteAnswer(ref w, node, result, ref removed)) { return false; }
+            pos = w.Pos;
+            next = w.Site;
+        }
+
+        w.Pos = pos;
+        w.Site = next;
+        return true;
+    }
+
+    private SiteResult Ask(ref Writer w, int next, AvroNode node)
+    {
+        ref readonly MaskSite site = ref w.Frame.Sites[next];
+        ReadOnlySpan<byte> content = site.TextSource switch
         {
             SlotSource.Record => w.Value.Slice(site.TextStart, site.TextLength),
             SlotSource.Constant => _constants.AsSpan(site.TextStart, site.TextLength),
             _ => w.Frame.Scratch.AsSpan(site.TextStart, site.TextLength),
         };
-        ByteBuffer replacement = w.Scratch.Replacement;
-        replacement.Clear();
-        SiteResult result = w.Masker.Mask(w.Frame.Sites.AsSpan(w.Site, run), text, replacement);
-        if (result.Action == SiteAction.Keep)
-        {
-            w.Site += run;
-            return true;
-        }
+        w.Scratch.Replacement.Clear();
+        return w.Masker.Mask(w.Frame.Sites.AsSpan(next, node.Selectors.Length), content, w.Scratch.Replacement);
+    }
 
-        if (result.Action == SiteAction.Fail) { return false; }
-        if (result.Action == SiteAction.Remove)
+    /// <summary>Does what a mask answered about the writer's site; a text, where it was asked for one, lies in the scratch.</summary>
+    private static bool WriteAnswer(ref Writer w, AvroNode node, SiteResult result, ref int removed)
+    {
+        ref readonly MaskSite site = ref w.Frame.Sites[w.Site];
+        (int entryStart, int sitesEnd) = w.Scratch.Extras[w.Site];
+        switch (result.Action)
         {
-            if (!node.ListElement && !node.MapEntry) { return false; }
-            w.Output.Append(w.Value[w.Pos..(node.MapEntry ? entryStart : site.Start)]);
-            removed++;
-        }
-        else
-        {
-            if (result.Action == SiteAction.Text && TryReplaceText(ref w, site, node.Type, replacement.Written))
-            {
-                w.Pos = site.End;
-                w.Site = sitesEnd;
+            case SiteAction.Keep:
+                w.Site += node.Selectors.Length;
                 return true;
-            }
-
-            w.Output.Append(w.Value[w.Pos..site.Start]);
-            if (!Replace(w.Value, site, node.Type, result, replacement, w.Output)) { return false; }
+            case SiteAction.Fail:
+            case SiteAction.Remove when !node.ListElement && !node.MapEntry:
+                return false;
+            case SiteAction.Remove:
+                w.Output.Append(w.Value[w.Pos..(node.MapEntry ? entryStart : site.Start)]);
+                removed++;
+                break;
+            default:
+                w.Output.Append(w.Value[w.Pos..site.Start]);
+                if (!Replace(w.Value, site, node.Type, result, w.Scratch.Replacement, w.Output)) { return false; }
+                break;
         }
 
         w.Pos = site.End;
         w.Site = sitesEnd;
-        return true;
-    }
-
-    /// <summary>The commonest replacement, text for text: what lies before it, its length, and the text, in one go. False where it is another.</summary>
-    private static bool TryReplaceText(ref Writer w, in MaskSite site, AvroType type, ReadOnlySpan<byte> text)
-    {
-        int kept = site.Start;
-        if (type.Kind == AvroKind.Union)
-        {
-            // The index is kept; of one byte, which it is unless it is spelled longer than it need be.
-            if (type.Single is not { Kind: AvroKind.String } || w.Value[kept++] >= 0x80) { return false; }
-        }
-        else if (type.Kind != AvroKind.String) { return false; }
-
-        if (site.TextSource != SlotSource.Record || !AvroBytes.IsUtf8(ref MemoryMarshal.GetReference(text), text.Length)) { return false; }
-        ReadOnlySpan<byte> before = w.Value[w.Pos..kept];
-        Span<byte> room = w.Output.GetSpan(before.Length + 10 + text.Length);
-        before.CopyTo(room);
-        int length = before.Length;
-        if (text.Length < 64) { room[length++] = (byte)(text.Length << 1); }
-        else { length += AvroBytes.WriteLong(room[length..], text.Length); }
-        text.CopyTo(room[length..]);
-        w.Output.Advance(length + text.Length);
         return true;
     }
 

@@ -65,6 +65,6 @@ public interface ISiteMasker
     /// <summary>Says what to do with one value.</summary>
     /// <param name="sites">All sites of this value: same Start and End, one a selector, in the order of selectors.</param>
     /// <param name="text">The content (see <see cref="MaskSite.TextStart"/>): UTF-8 text or bytes, unescaped; for other kinds the encoding.</param>
-    /// <param name="replacement">Append the new text here where the answer is <see cref="SiteAction.Text"/>.</param>
+    /// <param name="replacement">Append the new text here where the answer is <see cref="SiteAction.Text"/>; with any other answer what was appended is forgotten. What stands in it before is not the masker's.</param>
     SiteResult Mask(ReadOnlySpan<MaskSite> sites, ReadOnlySpan<byte> text, ByteBuffer replacement);
 }

@@ -53,7 +53,6 @@ internal class JsonProgram : RecordProgram
 
     public override RewriteOutcome Rewrite(ReadOnlySpan<byte> value, CaptureFrame frame, ISiteMasker masker, ByteBuffer output)
     {
-        ByteBuffer replacement = frame.Json!.Replacement;
         var cut = new JsonCut(value);
         int copied = 0;
         int next = 0;
@@ -65,22 +64,30 @@ internal class JsonProgram : RecordProgram
             ReadOnlySpan<byte> text = site.TextSource == SlotSource.Record
                 ? value.Slice(site.TextStart, site.TextLength)
                 : frame.Scratch.AsSpan(site.TextStart, site.TextLength);
-            replacement.Clear();
-            SiteResult result = masker.Mask(frame.Sites.AsSpan(next, run), text, replacement);
+
+            // The mask writes where its text is to stand: behind what is kept, and a quote.
+            output.Append(value[copied..site.Start]);
+            copied = site.Start;
+            output.Append((byte)'"');
+            int start = output.Length;
+            SiteResult result = masker.Mask(frame.Sites.AsSpan(next, run), text, output);
             next += run;
+            if (result.Action != SiteAction.Text) { output.Truncate(start - 1); }
             if (result.Action == SiteAction.Keep) { continue; }
 
             int from = site.Start;
-            int to = site.End;
-            if (result.Action == SiteAction.Remove && !cut.TryAround(ref from, ref to)) { return RewriteOutcome.MaskFailed; }
-            output.Append(value[copied..from]);
-            copied = to;
-            if (!TryWrite(site, result, frame, output)) { return RewriteOutcome.MaskFailed; }
+            copied = site.End;
+            if (result.Action == SiteAction.Remove)
+            {
+                if (!cut.TryAround(ref from, ref copied)) { return RewriteOutcome.MaskFailed; }
+                output.Truncate(output.Length - (site.Start - from));
+            }
+
+            if (!TryWrite(site, result, frame, output, start)) { return RewriteOutcome.MaskFailed; }
             while (next < frame.SiteCount && frame.Sites[next].Start < site.End) { next++; }
         }
 
         output.Append(value[copied..]);
-        replacement.Clear(zero: true);
         return RewriteOutcome.Written;
     }
 
@@ -110,14 +117,13 @@ internal class JsonProgram : RecordProgram
     }
 
     /// <summary>Writes what stands in a value's place.</summary>
-    protected virtual bool TryWrite(in MaskSite site, SiteResult result, CaptureFrame frame, ByteBuffer output)
+    /// <param name="text">Where a text that the mask appended starts: it needs its end.</param>
+    protected virtual bool TryWrite(in MaskSite site, SiteResult result, CaptureFrame frame, ByteBuffer output, int text)
     {
-        ByteBuffer replacement = frame.Json!.Replacement;
         switch (result.Action)
         {
-            case SiteAction.Text when Utf8.IsValid(replacement.Written):
-                JsonText.AppendString(output, replacement.Written);
-                return true;
+            case SiteAction.Text:
+                return JsonText.TryEndString(output, text, frame.Json!.Replacement);
             case SiteAction.Redact:
                 output.Append("null"u8);
                 return true;

@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Text;
+using System.Text.Unicode;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Schemas.Json;
@@ -13,6 +14,9 @@ internal static class JsonText
 {
     private static readonly SearchValues<byte> _special =
         SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(control => (byte)control), (byte)'"', (byte)'\\']);
+
+    /// <summary>ASCII that stands in a string as it is.</summary>
+    private static readonly SearchValues<byte> _plain = SearchValues.Create([.. Enumerable.Range(0x20, 0x60).Select(plain => (byte)plain).Where(plain => plain is not ((byte)'"' or (byte)'\\'))]);
 
     private static readonly SearchValues<byte> _quoteOrEscape = SearchValues.Create("\"\\"u8);
 
@@ -272,6 +276,27 @@ internal static class JsonText
 
         output.Append(text);
         output.Append((byte)'"');
+    }
+
+    /// <summary>Ends a string whose plain text was appended behind its opening quote: escapes what has to be, and puts the closing quote. False for what is no UTF-8.</summary>
+    /// <param name="start">Where the text starts.</param>
+    /// <param name="scratch">Holds a text that has something to escape, meanwhile.</param>
+    public static bool TryEndString(ByteBuffer output, int start, ByteBuffer scratch)
+    {
+        ReadOnlySpan<byte> text = output.Written[start..];
+        if (!text.ContainsAnyExcept(_plain))
+        {
+            output.Append((byte)'"');
+            return true;
+        }
+
+        if (!Utf8.IsValid(text)) { return false; }
+        scratch.Clear();
+        scratch.Append(text);
+        output.Truncate(start - 1);
+        AppendString(output, scratch.Written);
+        scratch.Clear(zero: true);
+        return true;
     }
 
     /// <summary>Counts a list's elements without checking them: what comes of bytes that are no JSON is any count.</summary>

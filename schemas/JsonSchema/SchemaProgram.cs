@@ -60,7 +60,7 @@ internal sealed class SchemaProgram : JsonProgram
         return judged == DecodeOutcome.Decoded ? RewriteOutcome.Written : RewriteOutcome.NotOfSchema;
     }
 
-    protected override bool TryWrite(in MaskSite site, SiteResult result, CaptureFrame frame, ByteBuffer output)
+    protected override bool TryWrite(in MaskSite site, SiteResult result, CaptureFrame frame, ByteBuffer output, int text)
     {
         TypedNode node = _nodes[site.Node].Typed!;
         JsonScratch scratch = frame.Json!;
@@ -84,7 +84,7 @@ internal sealed class SchemaProgram : JsonProgram
                 break;
         }
 
-        return base.TryWrite(site, result, frame, output);
+        return base.TryWrite(site, result, frame, output, text);
     }
 
     public override object? Materialize(in Slot slot, ReadOnlySpan<byte> value, CaptureFrame frame)

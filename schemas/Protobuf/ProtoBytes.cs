@@ -156,11 +156,13 @@ internal static class ProtoBytes
     public static long UnZigZag(ulong raw) => (long)(raw >> 1) ^ -(long)(raw & 1);
 
     /// <summary>Puts the length before bytes that were appended from <paramref name="start"/> on.</summary>
-    public static void WriteLengthBefore(ByteBuffer output, int start)
+    /// <param name="reserved">Bytes before them that are there for it: 0 or 1.</param>
+    public static void WriteLengthBefore(ByteBuffer output, int start, int reserved = 0)
     {
         int length = output.Length - start;
         int size = VarintSize((ulong)length);
-        Span<byte> room = output.Insert(start, size);
+        if (size > reserved) { output.Insert(start, size - reserved); }
+        Span<byte> room = output.Array.AsSpan(start - reserved, size);
         ulong rest = (ulong)length;
         for (int i = 0; i < size; i++, rest >>= 7) { room[i] = (byte)((rest & 0x7F) | (i + 1 < size ? 0x80u : 0)); }
     }

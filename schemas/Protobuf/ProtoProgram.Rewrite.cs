@@ -89,6 +89,7 @@ internal sealed partial class ProtoProgram
     {
         ref readonly MaskSite site = ref w.Frame.Sites[mark.Site];
         ProtoNode node = _nodes[site.Node];
+        if (node.Field.Type == ProtoType.String && node.Place != ProtoPlace.Whole && mark.Value < mark.End) { return WriteText(ref w, site, node, mark); }
         ReadOnlySpan<byte> text = site.TextSource switch
         {
             SlotSource.Record => w.Value.Slice(site.TextStart, site.TextLength),
@@ -98,6 +99,38 @@ internal sealed partial class ProtoProgram
         ByteBuffer replacement = w.Scratch.Replacement;
         replacement.Clear();
         SiteResult result = w.Masker.Mask(w.Frame.Sites.AsSpan(mark.Site, node.Selectors.Length), text, replacement);
+        return WriteAnswer(ref w, node, mark, result);
+    }
+
+    /// <summary>The commonest site, a text: the mask writes where its text is to stand.</summary>
+    private static bool WriteText(ref Writer w, in MaskSite site, ProtoNode node, in ProtoMark mark)
+    {
+        ByteBuffer output = w.Output;
+
+        // The tag as it is spelled, and one byte more: where the new length goes.
+        output.Append(w.Value[w.Pos..(mark.Value + 1)]);
+        int start = output.Length;
+        int tagAt = start - 1 - (mark.Value - mark.Start);
+        SiteResult result = w.Masker.Mask(w.Frame.Sites.AsSpan(mark.Site, node.Selectors.Length), w.Value.Slice(site.TextStart, site.TextLength), output);
+        if (result.Action != SiteAction.Text)
+        {
+            output.Truncate(tagAt);
+            w.Pos = mark.Start;
+            return WriteAnswer(ref w, node, mark, result);
+        }
+
+        int length = output.Length - start;
+        if (!Utf8.IsValid(output.Slice(start, length))) { return false; }
+        if (length == 0 && IsLeftOutWhereZero(node)) { output.Truncate(tagAt); }
+        else if (length < 0x80) { output.Array[start - 1] = (byte)length; }
+        else { ProtoBytes.WriteLengthBefore(output, start, reserved: 1); }
+        w.Pos = mark.End;
+        w.Mark = mark.Next;
+        return true;
+    }
+
+    private static bool WriteAnswer(ref Writer w, ProtoNode node, in ProtoMark mark, in SiteResult result)
+    {
         if (result.Action == SiteAction.Keep)
         {
             w.Mark++;
@@ -106,7 +139,7 @@ internal sealed partial class ProtoProgram
 
         if (result.Action == SiteAction.Fail) { return false; }
         w.Output.Append(w.Value[w.Pos..mark.Start]);
-        if (!Replace(ref w, node, mark, result, replacement)) { return false; }
+        if (!Replace(ref w, node, mark, result, w.Scratch.Replacement)) { return false; }
         w.Pos = mark.End;
         w.Mark = mark.Next;
         return true;
@@ -131,15 +164,16 @@ internal sealed partial class ProtoProgram
                     Tag(ref w, node, mark);
                     int content = w.Output.Length;
                     if (!(result.Action == SiteAction.Text ? ReplaceText(field, replacement.Written, w.Output) : ReplaceNumber(field, result.Bits, w.Output))) { return false; }
-
-                    // proto3's zero is not written where absent means the same.
-                    if (node.Place == ProtoPlace.Singular && !field.Presence && !w.Output.Written[content..].ContainsAnyExcept((byte)0)) { w.Output.Truncate(start); }
+                    if (IsLeftOutWhereZero(node) && !w.Output.Written[content..].ContainsAnyExcept((byte)0)) { w.Output.Truncate(start); }
                     return true;
                 }
             default:
                 return false;
         }
     }
+
+    /// <summary>proto3's zero is not written where absent means the same.</summary>
+    private static bool IsLeftOutWhereZero(ProtoNode node) => node.Place == ProtoPlace.Singular && !node.Field.Presence;
 
     /// <summary>An entry without a value has its type's zero, unless the zero of a message lacks what it requires.</summary>
     private static bool EmptyIsFine(ProtoField field) => field.Message is not { WellKnown: ProtoWellKnown.None } message || ProtoRedaction.Of(message) is { Length: 0 };

@@ -23,6 +23,73 @@ public sealed class AvroRewriteTests
     }
 
     [Theory]
+    [InlineData("\"string\"", "")]
+    [InlineData("[\"null\",\"string\"]", "02")]
+    [InlineData("[\"string\",\"null\"]", "00")]
+    [InlineData("[\"null\",\"string\"]", "8200")]                       // An index longer than it need be.
+    public void Rewrite_TextOfEveryLength_HasItsLengthBefore(string type, string index)
+    {
+        AvroSchema schema = AvroFixture.Record($$"""{"name":"a","type":"int"},{"name":"s","type":{{type}}},{"name":"z","type":"int"}""");
+        foreach (int before in (int[])[0, 1, 63, 64, 8_191, 8_192])
+        {
+            foreach (int after in (int[])[0, 1, 63, 64, 8_191, 8_192, 20_000])
+            {
+                byte[]? masked = AvroFixture.MaskText(schema, Of(before, 'x'), new string('y', after), "s");
+                Assert.Equal(Convert.ToHexString(Of(after, 'y')), Convert.ToHexString(masked!));
+            }
+        }
+
+        byte[] Of(int length, char what)
+        {
+            var bytes = new ByteBuffer();
+            bytes.Append([2, .. AvroFixture.Hex(index)]);
+            AvroBytes.WriteBytes(bytes, Encoding.UTF8.GetBytes(new string(what, length)));
+            bytes.Append(6);
+            return bytes.Written.ToArray();
+        }
+    }
+
+    [Theory]
+    [InlineData(SiteAction.Keep, "l[*]", """{"l":["a",null,"b"],"m":{"x":"1","y":"3"},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Keep, "s", """{"l":["a",null,"b"],"m":{"x":"1","y":"3"},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Redact, "l[*]", """{"l":[null,null,null],"m":{"x":"1","y":"3"},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Redact, "m[*]", """{"l":["a",null,"b"],"m":{"x":"","y":""},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Remove, "l[*]", """{"l":[null],"m":{"x":"1","y":"3"},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Remove, "m[\"y\"]", """{"l":["a",null,"b"],"m":{"x":"1"},"s":"t","e":null}""")]
+    [InlineData(SiteAction.Remove, "s", null)]
+    [InlineData(SiteAction.Number, "s", null)]
+    [InlineData(SiteAction.Fail, "s", null)]
+    public void Rewrite_MaskAppendsAndAnswersOtherwise_NothingOfItIsLeft(SiteAction action, string path, string? expected)
+    {
+        AvroSchema schema = AvroFixture.Record("""
+            {"name":"l","type":{"type":"array","items":["null","string"]}},{"name":"m","type":{"type":"map","values":"string"}},{"name":"s","type":"string"},{"name":"e","type":["null","string"]}
+            """);
+        byte[] value = AvroFixture.Encode(schema, """{"l":["a",null,"b"],"m":{"x":"1","y":"3"},"s":"t","e":null}""");
+
+        byte[]? written = AvroFixture.Mask(schema, value, new SiteResult(action), "junk", path);
+
+        Assert.Equal(expected, written is null ? null : AvroFixture.Json(schema, written));
+    }
+
+    [Theory]
+    [InlineData("\"string\"", "0261")]
+    [InlineData("[\"null\",\"string\"]", "02 0261")]
+    [InlineData("[\"null\",\"string\"]", "8200 0261")]
+    public void Rewrite_TextThatIsNotUtf8_Fails(string type, string before)
+    {
+        AvroSchema schema = AvroFixture.Record($$"""{"name":"f","type":{{type}}}""");
+        byte[] value = AvroFixture.Hex(before);
+        RecordProgram program = schema.Compile(AvroFixture.Masks(schema, "f"));
+        var masker = new AvroFixture.Masker(static (_, _, replacement) =>
+        {
+            replacement.Append(0xFF);
+            return new SiteResult(SiteAction.Text);
+        });
+
+        Assert.Equal(RewriteOutcome.MaskFailed, program.Rewrite(value, program.Walked(value), masker, new ByteBuffer()));
+    }
+
+    [Theory]
     [InlineData("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "00", "B", "02")]
     [InlineData("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}", "00", "C", null)]
     [InlineData("\"bytes\"", "04 0102", "xyz", "06 78797a")]

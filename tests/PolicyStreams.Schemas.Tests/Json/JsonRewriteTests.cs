@@ -29,6 +29,37 @@ public class JsonRewriteTests
             "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\u007fé😀\"",
             new JsonKit().Select("").Rewrite("1", ScriptedMasker.Always(SiteAction.Text, "\"\\/\b\f\n\r\t\0\u001f\u007fé😀")));
 
+    [Theory]
+    [InlineData(SiteAction.Keep, """[1,{"a":"x","b":2},"y"]""")]
+    [InlineData(SiteAction.Redact, """[null,null,null]""")]
+    [InlineData(SiteAction.Remove, "[]")]
+    [InlineData(SiteAction.Number, "[0,0,0]")]
+    [InlineData(SiteAction.Fail, null)]
+    public void Rewrite_MaskAppendsAndAnswersOtherwise_NothingOfItIsLeft(SiteAction action, string? expected) =>
+        Assert.Equal(expected, new JsonKit().Select("[*]", "[*].a").Rewrite("""[1,{"a":"x","b":2},"y"]""", ScriptedMasker.Always(action, "junk\n")));
+
+    [Fact]
+    public void Rewrite_ManyAnswers_EachInItsPlace()
+    {
+        // Kept, a removed first member, text with an escape, text without, a removed last one: each behind what the one before it left.
+        SiteAction[] answers = [SiteAction.Keep, SiteAction.Remove, SiteAction.Text, SiteAction.Text, SiteAction.Remove];
+        string[] texts = ["junk", "junk", "a\"b", "***", "junk"];
+        int asked = 0;
+        string? written = new JsonKit().Select("k", "o", "o.a", "o.b", "o.c", "o.d").Rewrite(
+            """{"k":"v", "o":{"a" : 1 , "b":"\u0078", "c":"y", "d":2}, "z":3}""",
+            new ScriptedMasker((site, _) => site.Kind == ValueKind.Map ? (new SiteResult(SiteAction.Keep), "junk") : (new SiteResult(answers[asked]), texts[asked++])));
+        Assert.Equal("""{"k":"v", "o":{ "b":"a\"b", "c":"***"}, "z":3}""", written);
+    }
+
+    [Fact]
+    public void Rewrite_TextThatIsNotUtf8_Fails()
+    {
+        byte[] json = "[7]"u8.ToArray();
+        JsonKit kit = new JsonKit().Select("[*]");
+        kit.Walk(json);
+        Assert.Equal(RewriteOutcome.MaskFailed, kit.Program.Rewrite(json, kit.Frame, new BadTextMasker(), new ByteBuffer()));
+    }
+
     [Fact]
     public void Rewrite_Redact_WritesNull() =>
         Assert.Equal("""{ "a" : null , "b":null,"e":{} }""", new JsonKit().Select("a", "b", "b[*]").Rewrite(Sample, ScriptedMasker.Always(SiteAction.Redact)));
@@ -128,6 +159,15 @@ public class JsonRewriteTests
         {
             Runs.Add(string.Join(",", sites.ToArray().Select(site => site.Selector)));
             return new SiteResult(SiteAction.Keep);
+        }
+    }
+
+    private sealed class BadTextMasker : ISiteMasker
+    {
+        public SiteResult Mask(ReadOnlySpan<MaskSite> sites, ReadOnlySpan<byte> text, ByteBuffer replacement)
+        {
+            replacement.Append(0xFF);
+            return new SiteResult(SiteAction.Text);
         }
     }
 

@@ -135,6 +135,8 @@ public sealed class ProtobufFuzzTests(ITestOutputHelper log)
         output.Clear();
         var masker = new AvroFixture.Masker((sites, _, replacement) =>
         {
+            // Whatever the answer: only a text's counts.
+            replacement.Append(Encoding.UTF8.GetBytes(new string('*', random.Next(300))));
             switch (random.Next(5))
             {
                 case 0: return new SiteResult(SiteAction.Keep);
@@ -143,7 +145,6 @@ public sealed class ProtobufFuzzTests(ITestOutputHelper log)
                 default:
                     if (sites[0].Kind is ValueKind.Int or ValueKind.UInt or ValueKind.Double or ValueKind.Timestamp) { return new SiteResult(SiteAction.Number, random.Next()); }
                     if (sites[0].Kind != ValueKind.String || program.SiteType(sites[0]).Symbols.Count > 0) { return new SiteResult(SiteAction.Keep); }
-                    replacement.Append(Encoding.UTF8.GetBytes(new string('*', random.Next(300))));
                     return new SiteResult(SiteAction.Text);
             }
         });

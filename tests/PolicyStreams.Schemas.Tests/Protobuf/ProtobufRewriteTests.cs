@@ -24,6 +24,34 @@ public sealed class ProtobufRewriteTests
     public void Text_IsWrittenWithItsLengths(string fields, string path, string hex, string? expected) => Assert.Equal(expected, Mask(fields, path, hex, new SiteResult(SiteAction.Text)));
 
     [Theory]
+    [InlineData("string s = 1;", "", "120179")]                     // As good as absent, where the two are the same.
+    [InlineData("string s = 1;", "\u00e9", "0a02c3a9120179")]
+    [InlineData("optional string s = 1;", "", "0a00120179")]
+    public void Text_OfProto3_IsLeftOutWhereItIsTheZero(string field, string text, string expected)
+    {
+        ProtobufSchema schema = ProtobufSchema.Parse("syntax = \"proto3\"; message M { " + field + " string t = 2; }", []);
+
+        byte[]? masked = AvroFixture.MaskText(schema, Convert.FromHexString("0a03616263120179"), text, "s");
+
+        Assert.Equal(expected, Convert.ToHexStringLower(masked!));
+    }
+
+    [Fact]
+    public void Text_ThatIsNotUtf8_Fails()
+    {
+        ProtobufSchema schema = Schema("optional string s = 1;");
+        byte[] value = Convert.FromHexString("0a0161");
+        RecordProgram program = schema.Compile(AvroFixture.Masks(schema, "s"));
+        var masker = new AvroFixture.Masker(static (_, _, replacement) =>
+        {
+            replacement.Append(0xFF);
+            return new SiteResult(SiteAction.Text);
+        });
+
+        Assert.Equal(RewriteOutcome.MaskFailed, program.Rewrite(value, program.Walked(value), masker, new ByteBuffer()));
+    }
+
+    [Theory]
     [InlineData("optional In i = 1;", "i", "0a050a03616263", "")]
     [InlineData("required string s = 1;", "s", "0a03616263", "0a00")]
     [InlineData("required int32 n = 1 [default = 7];", "n", "0805", "0807")]
