@@ -11,19 +11,17 @@ internal sealed class CallThread
     private readonly string _name;
     private readonly BlockingCollection<Action> _calls = [];
     private Thread? _thread;
-    private Task _running = Task.CompletedTask;
 
     public CallThread(string name) => _name = name;
 
     /// <summary>True once a call was given up. No other is made after it, but the last.</summary>
     public bool IsStuck { get; private set; }
 
-    /// <summary>Begins a call; <see cref="TryJoin"/> tells how it came out. Nothing where one was given up.</summary>
-    public void Start(Action call)
+    /// <summary>Makes the call and throws what it throws; false where it has not come back within <paramref name="limit"/>.</summary>
+    public bool TryRun(Action call, TimeSpan limit)
     {
-        if (IsStuck) { return; }
+        if (IsStuck) { return false; }
         var made = new TaskCompletionSource();
-        _running = made.Task;
         Post(() =>
         {
             try
@@ -36,18 +34,13 @@ internal sealed class CallThread
                 made.SetException(e);
             }
         });
-    }
-
-    /// <summary>Waits for the call that was begun, and throws what it throws; false where it does not come back within <paramref name="limit"/>.</summary>
-    public bool TryJoin(TimeSpan limit)
-    {
-        if (IsStuck || Task.WaitAny([_running], limit) < 0)
+        if (Task.WaitAny([made.Task], limit) < 0)
         {
             IsStuck = true;
             return false;
         }
 
-        _running.GetAwaiter().GetResult();
+        made.Task.GetAwaiter().GetResult();
         return true;
     }
 

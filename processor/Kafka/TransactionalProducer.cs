@@ -85,25 +85,20 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            if (Undelivered > 0) { return Abort(); }
-
-            // The group's coordinator takes the offsets while the brokers take the records.
-            _calls.Start(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout));
-            if (!Flush()) { LastError = "records were not delivered in time"; }
-            if (!_calls.TryJoin(Timeout + Grace))
+            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
+            if (!_calls.TryRun(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout), Timeout + Grace))
             {
                 LastError = OffsetsNotTaken;
                 return TransactionOutcome.Unknown;
             }
-
-            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
 
             _producer.CommitTransaction(Timeout);
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
         {
-            if (LastError.Length == 0) { LastError = e.Error.Reason; }
+            LastError = e.Error.Reason;
             return Abort();
         }
         catch (KafkaException e)

@@ -130,25 +130,20 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            if (Undelivered > 0) { return Abort(); }
-
-            // The group's coordinator takes the offsets while the brokers take the records.
-            _calls.Start(() => SendOffsets(offsets, (NativeGroup)group));
-            if (!Flush()) { LastError = "records were not delivered in time"; }
-            if (!_calls.TryJoin(TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
+            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
+            if (!_calls.TryRun(() => SendOffsets(offsets, (NativeGroup)group), TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
             {
                 LastError = OffsetsNotTaken;
                 return TransactionOutcome.Unknown;
             }
-
-            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
 
             LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
         {
-            if (LastError.Length == 0) { LastError = e.Error.Reason; }
+            LastError = e.Error.Reason;
             return Abort();
         }
         catch (KafkaException e)
