@@ -11,17 +11,22 @@ internal sealed class CallThread
     private readonly string _name;
     private readonly BlockingCollection<Action> _calls = [];
     private Thread? _thread;
+    private Task _running = Task.CompletedTask;
 
     public CallThread(string name) => _name = name;
 
     /// <summary>True once a call was given up. No other is made after it, but the last.</summary>
     public bool IsStuck { get; private set; }
 
-    /// <summary>Makes the call and throws what it throws; false where it has not come back within <paramref name="limit"/>.</summary>
-    public bool TryRun(Action call, TimeSpan limit)
+    /// <summary>True where the call that was begun has come back, and failed.</summary>
+    public bool HasFailed => _running.IsFaulted;
+
+    /// <summary>Begins a call; <see cref="TryJoin"/> tells how it came out. Nothing where one was given up.</summary>
+    public void Start(Action call)
     {
-        if (IsStuck) { return false; }
+        if (IsStuck) { return; }
         var made = new TaskCompletionSource();
+        _running = made.Task;
         Post(() =>
         {
             try
@@ -34,13 +39,18 @@ internal sealed class CallThread
                 made.SetException(e);
             }
         });
-        if (Task.WaitAny([made.Task], limit) < 0)
+    }
+
+    /// <summary>Waits for the call that was begun, and throws what it throws; false where it does not come back within <paramref name="limit"/>.</summary>
+    public bool TryJoin(TimeSpan limit)
+    {
+        if (IsStuck || Task.WaitAny([_running], limit) < 0)
         {
             IsStuck = true;
             return false;
         }
 
-        made.Task.GetAwaiter().GetResult();
+        _running.GetAwaiter().GetResult();
         return true;
     }
 

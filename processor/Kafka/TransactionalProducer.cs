@@ -10,7 +10,7 @@ internal sealed class TransactionalProducer : OutputProducer
 {
     // As long as the broker keeps a transaction open: after it, there is nothing left to wait for.
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan FlushSlice = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan SliceTime = TimeSpan.FromMilliseconds(250);
 
     // Once the process stops: what cannot be ended soon is left to the broker, which aborts it.
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
@@ -85,20 +85,26 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
-            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
-            if (!_calls.TryRun(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout), Timeout + Grace))
+            bool flushed = Undelivered == 0 && FlushSlice();
+            if (Undelivered > 0) { return Abort(); }
+
+            // Where a transaction has failed the library keeps its records until they time out. That it has, the offsets are told.
+            _calls.Start(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout));
+            if (!flushed && !Flush()) { LastError = "records were not delivered in time"; }
+            if (!_calls.TryJoin(Timeout + Grace))
             {
                 LastError = OffsetsNotTaken;
                 return TransactionOutcome.Unknown;
             }
+
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
 
             _producer.CommitTransaction(Timeout);
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
         {
-            LastError = e.Error.Reason;
+            if (LastError.Length == 0) { LastError = e.Error.Reason; }
             return Abort();
         }
         catch (KafkaException e)
@@ -109,18 +115,19 @@ internal sealed class TransactionalProducer : OutputProducer
         }
     }
 
-    /// <summary>Waits for the records' acknowledgements; in slices, so that a process that is told to stop does not wait the whole time.</summary>
+    /// <summary>Waits for the records' acknowledgements, or for the offsets to be refused; in slices, so that a process that is told to stop does not wait the whole time.</summary>
     private bool Flush()
     {
         long start = TimeProvider.System.GetTimestamp();
-        while (_producer.Flush(FlushSlice) > 0)
+        while (true)
         {
-            if (Undelivered > 0) { return true; }
+            if (FlushSlice() || Undelivered > 0 || _calls.HasFailed) { return true; }
             if (TimeProvider.System.GetElapsedTime(start) > Timeout) { return false; }
         }
-
-        return true;
     }
+
+    /// <summary>The same for a slice of that time: nearly always all that it takes. True where there is nothing to wait for any more.</summary>
+    private bool FlushSlice() => _producer.Flush(SliceTime) <= 0;
 
     public override TransactionOutcome Abort()
     {

@@ -130,20 +130,26 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            if (Undelivered == 0 && !Flush()) { LastError = "records were not delivered in time"; }
-            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
-            if (!_calls.TryRun(() => SendOffsets(offsets, (NativeGroup)group), TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
+            bool flushed = Undelivered == 0 && FlushSlice();
+            if (Undelivered > 0) { return Abort(); }
+
+            // Where a transaction has failed the library keeps its records until they time out. That it has, the offsets are told.
+            _calls.Start(() => SendOffsets(offsets, (NativeGroup)group));
+            if (!flushed && !Flush()) { LastError = "records were not delivered in time"; }
+            if (!_calls.TryJoin(TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
             {
                 LastError = OffsetsNotTaken;
                 return TransactionOutcome.Unknown;
             }
+
+            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
 
             LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
             return TransactionOutcome.Committed;
         }
         catch (KafkaTxnRequiresAbortException e)
         {
-            LastError = e.Error.Reason;
+            if (LastError.Length == 0) { LastError = e.Error.Reason; }
             return Abort();
         }
         catch (KafkaException e)
@@ -193,16 +199,22 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
     private int TimeoutMs => _stopping.IsCancellationRequested ? StopTimeoutMs : EndTimeoutMs;
 
-    /// <summary>Waits for the records' acknowledgements; in slices, so that a process that is told to stop does not wait the whole time.</summary>
+    /// <summary>Waits for the records' acknowledgements, or for the offsets to be refused; in slices, so that a process that is told to stop does not wait the whole time.</summary>
     private bool Flush()
     {
         long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            _ = LibRdKafka.Flush(_client, FlushSliceMs);
-            if (Undelivered > 0 || LibRdKafka.QueueLength(_client) == 0) { return true; }
+            if (FlushSlice() || Undelivered > 0 || _calls.HasFailed) { return true; }
             if (TimeProvider.System.GetElapsedTime(start).TotalMilliseconds > TimeoutMs) { return false; }
         }
+    }
+
+    /// <summary>The same for a slice of that time: nearly always all that it takes. True where there is nothing to wait for any more.</summary>
+    private bool FlushSlice()
+    {
+        _ = LibRdKafka.Flush(_client, FlushSliceMs);
+        return LibRdKafka.QueueLength(_client) == 0;
     }
 
     private static nint Create(ProducerConfig config, nint self)
