@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Schemas.Tests;
 
@@ -9,16 +9,14 @@ namespace PolicyStreams.Schemas.Tests;
 /// </summary>
 internal static class FuzzRounds
 {
-    public static int Seed { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int given) ? given : Environment.TickCount;
+    public static int Seed { get; } = Fuzz.Seed();
 
     /// <summary>How many rounds there were.</summary>
     /// <param name="seconds">How long, where nothing else is said.</param>
     public static int Run(ITestOutputHelper log, double seconds, Action<Random> round)
     {
-        double wanted = double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), NumberStyles.Float, CultureInfo.InvariantCulture, out double given) ? given : seconds;
         log.WriteLine($"POLICYSTREAMS_FUZZ_SEED={Seed}");
-        return Run(Seed, TimeSpan.FromSeconds(wanted), roundMax: TimeSpan.FromMinutes(1), round);
+        return Run(Seed, Fuzz.Time(seconds), roundMax: TimeSpan.FromMinutes(1), round);
     }
 
     /// <param name="roundMax">A round that takes longer hangs: the slowest take some tenths of a second.</param>

@@ -15,7 +15,7 @@ public sealed class CelPropertyTests
     public void Evaluate_RandomWellTypedConditions_CompiledAgreesWithInterpreter()
     {
         // Longer on demand: POLICYSTREAMS_FUZZ_SECONDS, and one seed again: POLICYSTREAMS_FUZZ_SEED.
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
         int rounds = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), out int seconds) ? Math.Max(500, 150 * seconds) : 500;
         var random = new Random(seed);
         int compiledWhole = 0, errors = 0, evaluated = 0, plain = 0;
@@ -79,7 +79,7 @@ public sealed class CelPropertyTests
     [Fact]
     public void Print_RandomTrees_ParsesToTheSameTree()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         for (int i = 0; i < 20_000; i++)
         {

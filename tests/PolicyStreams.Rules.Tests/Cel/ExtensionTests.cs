@@ -6,6 +6,7 @@ using PolicyStreams.Rules.Cel.Library;
 using PolicyStreams.Rules.Cel.Syntax;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 
@@ -143,7 +144,7 @@ public sealed class ExtensionTests
     [Fact]
     public void Sort_OfManyKeys_IsStableAndNeverThrows()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
         var random = new Random(seed);
         for (int round = 0; round < 1_000; round++)
         {

@@ -1,6 +1,7 @@
 using PolicyStreams.Rules.Cel;
 using PolicyStreams.Rules.Cel.Proof;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Cel;
 
@@ -69,7 +70,7 @@ public sealed class ProverTests
     [Fact]
     public void CanHold_EverythingThatIsSeen_IsPossible()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
         var clock = System.Diagnostics.Stopwatch.StartNew();
         double seconds = double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), out double more) ? more : 5;
         var random = new Random(seed);

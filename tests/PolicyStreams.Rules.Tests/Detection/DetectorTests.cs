@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using PolicyStreams.Rules.Detection;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Detection;
 
@@ -173,7 +174,7 @@ public class DetectorTests
     [Fact]
     public void Find_AnyBytes_StaysWithinThem()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
         int seconds = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), out int wanted) ? wanted : 4;
         var random = new Random(seed);
         byte[][] pieces =

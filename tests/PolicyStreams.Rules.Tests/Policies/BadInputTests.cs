@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using PolicyStreams.Rules.Cel;
 using PolicyStreams.Rules.Tests.Cel;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Policies;
 
@@ -259,7 +260,7 @@ public class BadInputTests
     [Fact]
     public void Text_OfAnyKind_IsADiagnosticOrAPolicy()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), out int given) ? given : Environment.TickCount;
+        int seed = Fuzz.Seed();
 
         // Longer on demand: POLICYSTREAMS_FUZZ_SECONDS.
         TimeSpan time = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), System.Globalization.CultureInfo.InvariantCulture, out double seconds) ? seconds : 3);

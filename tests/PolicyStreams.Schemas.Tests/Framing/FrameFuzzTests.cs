@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Tests.Avro;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Schemas.Tests;
 
@@ -92,7 +93,7 @@ public class FrameFuzzTests(ITestOutputHelper output)
     private void Run(Action<Random> round)
     {
         double seconds = double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), NumberStyles.Float, CultureInfo.InvariantCulture, out double given) ? given : 3;
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int fixedSeed) ? fixedSeed : Environment.TickCount;
+        int seed = Fuzz.Seed();
         output.WriteLine($"seed {seed}");
         var watch = Stopwatch.StartNew();
         for (int number = seed; watch.Elapsed.TotalSeconds < seconds; number++)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PolicyStreams.Schemas.Capture;
 using PolicyStreams.Schemas.JsonSchema;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Schemas.Tests.JsonSchema;
 
@@ -17,7 +18,7 @@ public class SchemaFuzzTests(ITestOutputHelper output)
     public void Validate_RandomSchemas_AgreesWithAPlainReading()
     {
         double seconds = double.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SECONDS"), NumberStyles.Float, CultureInfo.InvariantCulture, out double given) ? given : 6;
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int from) ? from : Environment.TickCount;
+        int seed = Fuzz.Seed();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         long start = Stopwatch.GetTimestamp();
@@ -71,7 +72,7 @@ public class SchemaFuzzTests(ITestOutputHelper output)
     [Fact]
     public void Parse_DamagedSchemas_OnlyEverSaysSo()
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("POLICYSTREAMS_FUZZ_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int from) ? from : Environment.TickCount;
+        int seed = Fuzz.Seed();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         int taken = 0, refused = 0;
