@@ -40,7 +40,7 @@ GROUP_SETTINGS = "AutoOffsetReset = AutoOffsetReset.Error,\n            ClientId
 ASSIGNED_SETTINGS = "AutoOffsetReset = AutoOffsetReset.Error,\n            EnablePartitionEof = true"
 BETWEEN = "            EnableAutoCommit = false,\n            EnableAutoOffsetStore = false,\n            "
 COMMITTED, UNCOMMITTED = "IsolationLevel = IsolationLevel.ReadCommitted,\n", "IsolationLevel = IsolationLevel.ReadUncommitted,\n"
-UNANSWERED = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    /// <summary>Waits for the records' acknowledgements"
+UNANSWERED = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    /// <summary>\n    /// Waits for the records' acknowledgements"
 UNANSWERED_NATIVE = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    public override TransactionOutcome Abort()"
 
 # name, what is not so any more, file, what is taken out, what stands in its place, the tests that must find it
@@ -54,7 +54,7 @@ MUTANTS = [
     ("end-twice", "a hold that has ended is gone", HOLDS, "        _holds.Remove(hold.State.Id);\n        DropView(hold);", "        DropView(hold);", SIMULATION),
     ("end-without-tombstone", "a hold's end writes a tombstone on state", HOLDS, "        SendState(key, default, nowMs, tombstone: true);\n", "", SIMULATION),
     ("held-without-tombstone", "a hold's end writes a tombstone on held", HOLDS, "        _context.Sink.Send(new Kafka.OutputRecord { Topic = _topics.Held, Partition = Partition, HasKey = true, Key = key, TimestampMs = nowMs, OwnTime = true });\n", "", SIMULATION),
-    ("transaction-without-head", "every transaction writes the head of each task that it touches", TASK, "        SendState(TaskHead.Key, state.Written, now.ToUnixTimeMilliseconds(), HeadAt);\n", "", SIMULATION),
+    ("transaction-without-head", "every transaction writes the head of each task that it touches", TASK, "        SendHead(now.ToUnixTimeMilliseconds(), HeadAt);\n", "", SIMULATION),
     ("end-in-its-own-transaction", "a hold that was taken in the open transaction ends in a later one", HOLDS, "            if (hold.HeldAt is not null)", "            if (false && hold.HeldAt is not null)", SIMULATION),
     ("place-of-held-record", "a hold knows where its held record is", CHANGES, "            if (hold.HeldAt is { } held) { hold.HeldOffset = held.Offset; }\n", "", SIMULATION),
     ("met-before-a-crash", "a hold that was met before a crash ends after it", CHANGES, "            if (!hold.Waits && HoldTally.Standing(hold.State) != HoldStanding.Open) { _ending[hold.Offset] = hold.State.Id; }\n", "", SIMULATION),
@@ -103,6 +103,11 @@ MUTANTS = [
     ("unanswered-is-unknown-managed", "the same through the managed client", MANAGED, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("TransactionOutcome.Aborted"), ERRORS),
     ("offsets-given-up", "offsets that the group's coordinator never takes are given up (librdkafka's functions)", NATIVE, "TimeSpan.FromMilliseconds(TimeoutMs) + Grace)", "Timeout.InfiniteTimeSpan)", ERRORS),
     ("offsets-given-up-managed", "the same through the managed client", MANAGED, "Timeout + Grace)", "System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
+    ("failed-waited-for", "records of a transaction that has failed are not waited for (librdkafka's functions)", NATIVE, " || _calls.HasFailed)", ")", ERRORS),
+    ("failed-waited-for-managed", "the same through the managed client", MANAGED, " || _calls.HasFailed)", ")", ERRORS),
+    ("first-head-of-another", "a transaction that begins with a head begins with the last one's", TASK, "        Touched = true;\n        SendHead(nowMs);\n", "        Touched = true;\n        _now = _now with { NextIngress = _now.NextIngress + 1 };\n        SendHead(nowMs);\n", SIMULATION),
+    ("behind-ends-at-interval", "a thread that is behind leaves time for records between ends", COMMIT, "(_behind ? _dueBehindAt : _dueAt)", "_dueAt", THREADS),
+    ("settle", "a thread that is not behind lets the broker finish before the next transaction", COMMIT, "        LetSettle();\n", "", THREADS),
     ("timed-out-is-not-sent", "a record that timed out locally does not count as sent (librdkafka's functions)", NATIVE, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
     ("timed-out-is-not-sent-managed", "the same through the managed client", MANAGED, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
     ("no-offset-is-an-error", "the group's consumer never chooses where to begin", KAFKA_CLIENTS, GROUP_SETTINGS, GROUP_SETTINGS.replace("Reset.Error", "Reset.Earliest"), THREADS),

@@ -3,20 +3,24 @@
 
     compare.py drain   [--records 1000000] [--rounds 5] [--warm-up 6] [--format avro|json|protobuf|json-schema] [--only NAME,...] [--no-verify] [--any]
     compare.py latency [--rounds 5] [--warm-up 6] [--rate 5000] [--seconds 30] [--format avro|json] [--only NAME,...] [--any]
+    compare.py allocation [--records 1000000] [--rounds 5] [--format avro|json|protobuf|json-schema]
     compare.py list
 
 Every drain has a group and outputs of its own, and all but the floors' are verified by a program that shares no code with ours. A run counts only where other processes used less than 5 % of the machine from its
 start to its end; else it is made again, and the table says how many were thrown away. The first --warm-up runs (6) count for nobody: a broker's own compiler makes it several times cheaper in its first minutes. --any counts all of them: to try the program, not to measure. Medians, with the least and the most in brackets.
 With protobuf and json-schema the loader's records are in JSON on source.payments, and `bench transcode` brings them into that form on raw.payments: PolicyStreams and the floors read these, the Java programs, which know neither
 form, the JSON.
+allocation says what the whole process allocates on the managed heap for a record between the first third of a drain and its end, by its own /metrics: without the start, with the transactions, and with what asking costs. Exit code 1 where it is more than 64 bytes.
 The environment is that of run.sh (see README.md). Results: artifacts/bench/reference-drain.json and .md, reference-latency likewise.
 """
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 import lab  # noqa: E402
@@ -30,6 +34,7 @@ VERIFY_OURS = [
     "--before-field", "none", "--after-field", "none", "--rule-map", ",".join(f"{n}=r{n}" for n in range(2, 17)),
 ]
 FOREIGN_MAX = 0.05
+ALLOCATED_MAX = 64
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = ["dotnet", lab.ROOT / "bench/bin/Release/net10.0/PolicyStreams.Bench.dll"]
 # By format: what the loader writes, the policy, the schema and its type in the registry (JSON has none, and the loader's records name id 1), and the topic with what the loader wrote.
@@ -305,9 +310,52 @@ def latency(options):
     lab.keep("reference-latency", {"machine": lab.machine(), "rate": options.rate, "seconds": options.seconds, "runs": runs}, text)
 
 
+def metrics(address):
+    """Records decided and bytes allocated so far; None before the process answers."""
+    try:
+        text = urllib.request.urlopen(f"http://{address}/metrics", timeout=2).read().decode()
+    except OSError:
+        return None
+    records = sum(float(value) for value in re.findall(r"^policystreams_records_total\S* (\S+)$", text, re.M))
+    return records, float(re.search(r"^dotnet_gc_heap_total_allocated_bytes_total (\S+)$", text, re.M).group(1))
+
+
+def allocation(options):
+    """Bytes of the managed heap a record, start-up left out."""
+    figures = []
+    with lab.Services() as services:
+        work = services.folder / "runs"
+        work.mkdir()
+        register(services, options.format)
+        load(services, options, work / "expected.tsv")
+        for number in range(options.rounds):
+            address = f"127.0.0.1:{lab.free_port()}"
+            contestant = Ours("allocation", "", "--threads", "1", "--http", address)
+            folder = fresh(services, contestant, work, number, options.format)
+            program = contestant.start(services, folder, f"allocation-{number}", options.format)
+            first = last = None
+            deadline = time.monotonic() + 300
+            while last is None or last[0] < options.records:
+                if time.monotonic() > deadline:
+                    sys.exit(f"the topic was not drained:\n{program.log.read_text(errors='replace')[-3000:]}")
+                time.sleep(0.25)
+                seen = metrics(address)
+                if seen is None or seen[0] < options.records / 3:
+                    continue
+                first, last = first or seen, seen
+            program.stop()
+            figures.append((last[1] - first[1]) / (last[0] - first[0]))
+            lab.say(f"{figures[-1]:.1f} bytes a record, of the last {last[0] - first[0]:,.0f}; {last[1] / last[0]:.1f} with the start")
+    most = max(figures)
+    text = lab.table([f"{options.records:,} records, {options.format}", "least", "median", "most"], [["bytes allocated a record", *(f"{value:.1f}" for value in (min(figures), lab.median(figures), most))]])
+    lab.keep("reference-allocation", {"machine": lab.machine(), "records": options.records, "format": options.format, "bytes": figures}, text)
+    if most > ALLOCATED_MAX:
+        sys.exit(f"more than {ALLOCATED_MAX} bytes a record")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["drain", "latency", "list"])
+    parser.add_argument("what", choices=["drain", "latency", "allocation", "list"])
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--warm-up", type=int, default=6)
@@ -325,7 +373,7 @@ def main():
     if options.what == "latency" and loaded(options.format)[0] != options.format:
         sys.exit("latency is measured with --format avro and json: its producer writes no other")
     started = time.monotonic()
-    {"drain": drain, "latency": latency}[options.what](options)
+    {"drain": drain, "latency": latency, "allocation": allocation}[options.what](options)
     lab.say(f"took {time.monotonic() - started:.0f} s")
 
 

@@ -21,6 +21,9 @@ internal sealed class CallThread
     /// <summary>True where the call that was begun has come back, and failed.</summary>
     public bool HasFailed => _running.IsFaulted;
 
+    /// <summary>True where it has come back, and has not.</summary>
+    public bool HasSucceeded => !IsStuck && _running.IsCompletedSuccessfully;
+
     /// <summary>Begins a call; <see cref="TryJoin"/> tells how it came out. Nothing where one was given up.</summary>
     public void Start(Action call)
     {

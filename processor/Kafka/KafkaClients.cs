@@ -18,6 +18,10 @@ internal sealed class KafkaClients
         "auto.commit.interval.ms",
     };
 
+    private const int FetchesAnInterval = 10;
+    private const int FetchWaitMinMs = 5;
+    private const int FetchWaitMaxMs = 100;
+
     // What only a group's member may be told: an assigned consumer, a producer, and an admin client each take some of it amiss.
     private static readonly string[] GroupOnly =
     [
@@ -67,7 +71,9 @@ internal sealed class KafkaClients
             if (!Embedded) { config.GroupInstanceId = memberId; }
         }
 
-        Default(config, "fetch.wait.max.ms", "100");
+        // A broker answers as soon as it has one byte by default: at some thousand records a second each answer holds a handful, and answering costs it more than all else.
+        Default(config, "fetch.min.bytes", "65536");
+        Default(config, "fetch.wait.max.ms", Math.Clamp((int)_options.CommitInterval.TotalMilliseconds / FetchesAnInterval, FetchWaitMinMs, FetchWaitMaxMs).ToString(CultureInfo.InvariantCulture));
 
         // The client counts values alone against the kilobytes. Keys and headers are bounded by the number of records, and while the thread does not read by StreamThread.HoldFetching.
         Default(config, "queued.min.messages", "10000");
@@ -124,7 +130,7 @@ internal sealed class KafkaClients
         }
 
         // The end of a transaction ends the wait. Until then few large batches cost the broker, and this process, far less than many small ones.
-        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "100");
+        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "30");
         Default(config, "batch.num.messages", "10000");
         Default(config, "batch.size", _options.BatchBytes.ToString(CultureInfo.InvariantCulture));
         Default(config, "queue.buffering.max.messages", "500000");

@@ -68,6 +68,11 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public abstract void Begin();
 
+    /// <summary>Waits for so long before <see cref="Begin"/>, or until the process stops.</summary>
+    public virtual void Settle(TimeSpan rest)
+    {
+    }
+
     public abstract void Send(in OutputRecord record, Placement? placed = null);
 
     /// <summary>Commits everything sent since <see cref="Begin"/> and the offsets, or nothing.</summary>

@@ -41,6 +41,8 @@ internal sealed class TransactionalProducer : OutputProducer
 
     public override void Initialize(TimeSpan timeout) => _producer.InitTransactions(timeout);
 
+    public override void Settle(TimeSpan rest) => _ = _stopping.WaitHandle.WaitOne(rest);
+
     public override void Begin()
     {
         Forget();
@@ -85,12 +87,10 @@ internal sealed class TransactionalProducer : OutputProducer
     {
         try
         {
-            bool flushed = Undelivered == 0 && FlushSlice();
             if (Undelivered > 0) { return Abort(); }
-
-            // Where a transaction has failed the library keeps its records until they time out. That it has, the offsets are told.
-            _calls.Start(() => _producer.SendOffsetsToTransaction(offsets, group, Timeout));
-            if (!flushed && !Flush()) { LastError = "records were not delivered in time"; }
+            void Offsets() => _producer.SendOffsetsToTransaction(offsets, group, Timeout);
+            _calls.Start(Offsets);
+            if (!Flush(Offsets)) { LastError = "records were not delivered in time"; }
             if (!_calls.TryJoin(Timeout + Grace))
             {
                 LastError = OffsetsNotTaken;
@@ -115,19 +115,20 @@ internal sealed class TransactionalProducer : OutputProducer
         }
     }
 
-    /// <summary>Waits for the records' acknowledgements, or for the offsets to be refused; in slices, so that a process that is told to stop does not wait the whole time.</summary>
-    private bool Flush()
+    /// <summary>
+    /// Waits for the records' acknowledgements while the offsets are sent; in slices, so that a process that is told to stop does not wait the whole time. Where a transaction has failed, the library keeps
+    /// its records until they time out: that it has, the offsets are told, which are therefore sent again as long as records are left.
+    /// </summary>
+    private bool Flush(Action offsets)
     {
         long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            if (FlushSlice() || Undelivered > 0 || _calls.HasFailed) { return true; }
+            if (_producer.Flush(SliceTime) <= 0 || Undelivered > 0 || _calls.HasFailed) { return true; }
             if (TimeProvider.System.GetElapsedTime(start) > Timeout) { return false; }
+            if (_calls.HasSucceeded) { _calls.Start(offsets); }
         }
     }
-
-    /// <summary>The same for a slice of that time: nearly always all that it takes. True where there is nothing to wait for any more.</summary>
-    private bool FlushSlice() => _producer.Flush(SliceTime) <= 0;
 
     public override TransactionOutcome Abort()
     {

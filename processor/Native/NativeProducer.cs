@@ -72,6 +72,8 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
     public override void Initialize(TimeSpan timeout) => LibRdKafka.Check(LibRdKafka.InitTransactions(_client, (int)timeout.TotalMilliseconds));
 
+    public override void Settle(TimeSpan rest) => _ = _stopping.WaitHandle.WaitOne(rest);
+
     public override void Begin()
     {
         Forget();
@@ -130,12 +132,10 @@ internal sealed unsafe class NativeProducer : OutputProducer
     {
         try
         {
-            bool flushed = Undelivered == 0 && FlushSlice();
             if (Undelivered > 0) { return Abort(); }
-
-            // Where a transaction has failed the library keeps its records until they time out. That it has, the offsets are told.
-            _calls.Start(() => SendOffsets(offsets, (NativeGroup)group));
-            if (!flushed && !Flush()) { LastError = "records were not delivered in time"; }
+            void Offsets() => SendOffsets(offsets, (NativeGroup)group);
+            _calls.Start(Offsets);
+            if (!Flush(Offsets)) { LastError = "records were not delivered in time"; }
             if (!_calls.TryJoin(TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
             {
                 LastError = OffsetsNotTaken;
@@ -199,22 +199,20 @@ internal sealed unsafe class NativeProducer : OutputProducer
 
     private int TimeoutMs => _stopping.IsCancellationRequested ? StopTimeoutMs : EndTimeoutMs;
 
-    /// <summary>Waits for the records' acknowledgements, or for the offsets to be refused; in slices, so that a process that is told to stop does not wait the whole time.</summary>
-    private bool Flush()
+    /// <summary>
+    /// Waits for the records' acknowledgements while the offsets are sent; in slices, so that a process that is told to stop does not wait the whole time. Where a transaction has failed, the library keeps
+    /// its records until they time out: that it has, the offsets are told, which are therefore sent again as long as records are left.
+    /// </summary>
+    private bool Flush(Action offsets)
     {
         long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            if (FlushSlice() || Undelivered > 0 || _calls.HasFailed) { return true; }
+            _ = LibRdKafka.Flush(_client, FlushSliceMs);
+            if (LibRdKafka.QueueLength(_client) == 0 || Undelivered > 0 || _calls.HasFailed) { return true; }
             if (TimeProvider.System.GetElapsedTime(start).TotalMilliseconds > TimeoutMs) { return false; }
+            if (_calls.HasSucceeded) { _calls.Start(offsets); }
         }
-    }
-
-    /// <summary>The same for a slice of that time: nearly always all that it takes. True where there is nothing to wait for any more.</summary>
-    private bool FlushSlice()
-    {
-        _ = LibRdKafka.Flush(_client, FlushSliceMs);
-        return LibRdKafka.QueueLength(_client) == 0;
     }
 
     private static nint Create(ProducerConfig config, nint self)

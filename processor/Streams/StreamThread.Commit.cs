@@ -9,9 +9,15 @@ internal sealed partial class StreamThread
 {
     private const int EndShare = 4;
     private const int OpenShareMin = 10;
+    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(8);
 
     private bool _open;
     private long _dueAt;
+    private long _dueBehindAt;
+
+    // Whether the client had more records when this thread last asked than it took.
+    private bool _behind;
+    private bool _settles;
     private long _endBegan;
     private long _endTook;
     private int _transactionRecords;
@@ -43,23 +49,36 @@ internal sealed partial class StreamThread
     private void EnsureTransaction()
     {
         if (_open) { return; }
+        LetSettle();
         (_group as IDisposable)?.Dispose();
         _group = _reader!.CaptureGroup();
         _producer!.Begin();
         _open = true;
-        _dueAt = DueAt(_time.GetTimestamp());
+        SetDue(_time.GetTimestamp());
         _transactionRecords = 0;
         _steps = 0;
     }
 
     /// <summary>
-    /// When a transaction that opens now is to end: an interval after the last one's end began, so that ends come at the interval and not at it and what each takes; but open for four times what
-    /// the last end took, so that a thread with much to do spends its time on records. Never longer than the interval.
+    /// A broker turns a producer's next transaction away until it has written the end of the last one everywhere, and the client library asks again 20 ms later: a thread that was not behind waits for the broker.
     /// </summary>
-    private long DueAt(long now)
+    private void LetSettle()
+    {
+        if (!_settles) { return; }
+        TimeSpan most = _options.CommitInterval < SettleTime ? _options.CommitInterval : SettleTime;
+        TimeSpan rest = most - _time.GetElapsedTime(_endBegan + _endTook);
+        if (rest > TimeSpan.Zero) { _producer!.Settle(rest); }
+    }
+
+    /// <summary>
+    /// When a transaction that opens now is to end: an interval after the last one's end began, so that ends come at the interval and not at it and what each takes. Where more records wait than were
+    /// taken, it stays open for four times what the last end took, so that a thread that is behind spends its time on records. Never longer than the interval, nor shorter than a tenth of it.
+    /// </summary>
+    private void SetDue(long now)
     {
         long interval = (long)(_options.CommitInterval.TotalSeconds * _time.TimestampFrequency);
-        return Math.Max(_endBegan + interval, now + Math.Clamp(EndShare * _endTook, interval / OpenShareMin, interval));
+        _dueAt = Math.Max(_endBegan + interval, now + (interval / OpenShareMin));
+        _dueBehindAt = Math.Max(_dueAt, now + Math.Min(EndShare * _endTook, interval));
     }
 
     private TimeSpan Remaining()
@@ -74,12 +93,13 @@ internal sealed partial class StreamThread
         && (_transactionRecords >= _options.CommitRecords
             || _steps >= _stepsMax
             || _producer!.PendingBytes >= (long)_options.CommitMebibytes << 20
-            || _time.GetTimestamp() >= _dueAt);
+            || _time.GetTimestamp() >= (_behind ? _dueBehindAt : _dueAt));
 
     private TransactionOutcome CommitTransaction()
     {
         if (!_open) { return TransactionOutcome.Committed; }
         _open = false;
+        _settles = !_behind;
         bool held = HoldFetching();
         _endBegan = _time.GetTimestamp();
         TransactionOutcome outcome = EndTransaction();

@@ -239,6 +239,7 @@ internal sealed partial class StreamThread : IDisposable
         for (int taken = 0; taken < PollRecordsMax;)
         {
             int count = Fetch(taken == 0 ? wait : TimeSpan.Zero, PollRecordsMax - taken);
+            _behind = count > 0;
             if (count == 0) { return; }
             taken += count;
             TaskRunner? runner = null;

@@ -148,7 +148,7 @@ internal sealed partial class StreamTask : IDisposable
         }
 
         long nowMs = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        Touched = true;
+        Open(nowMs);
         switch (verdict.Outcome)
         {
             case Outcome.Allow:
@@ -193,13 +193,28 @@ internal sealed partial class StreamTask : IDisposable
             });
         }
 
+        HeadAt = new Placement();
+        SendHead(now.ToUnixTimeMilliseconds(), HeadAt);
+    }
+
+    /// <summary>
+    /// Begins the task's part of a transaction with the head as it stands: brokers look a partition's transaction up at its first batch, and so do that for state while records still come, and not at the end.
+    /// </summary>
+    private void Open(long nowMs)
+    {
+        if (Touched) { return; }
+        Touched = true;
+        SendHead(nowMs);
+    }
+
+    private void SendHead(long nowMs, Placement? placed = null)
+    {
         ByteBuffer state = _context.State;
         state.Clear();
         _json.Reset(state);
         Head().Write(_json);
         _json.Flush();
-        HeadAt = new Placement();
-        SendState(TaskHead.Key, state.Written, now.ToUnixTimeMilliseconds(), HeadAt);
+        SendState(TaskHead.Key, state.Written, nowMs, placed);
     }
 
     /// <summary>The transaction is visible: what it did stands.</summary>

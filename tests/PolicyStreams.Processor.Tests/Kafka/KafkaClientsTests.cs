@@ -44,6 +44,20 @@ public sealed class KafkaClientsTests
         Assert.Equal((assignor, 12_000, "g/slot/0"), (group.Get("partition.assignment.strategy"), group.SessionTimeoutMs, group.GroupInstanceId));
     }
 
+    /// <summary>A record waits a tenth of the interval for others at most.</summary>
+    [Theory]
+    [InlineData(5000, "100")]
+    [InlineData(100, "10")]
+    [InlineData(10, "5")]
+    public void GroupConsumer_CommitInterval_SaysHowLongAFetchWaits(int intervalMs, string waits)
+    {
+        var options = new ProcessorOptions { Bootstrap = "localhost:9092", Group = "g", CommitInterval = TimeSpan.FromMilliseconds(intervalMs) };
+
+        Assert.Equal((waits, "65536"), (new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"), new KafkaClients(options).GroupConsumer("m").Get("fetch.min.bytes")));
+        options.Kafka["fetch.wait.max.ms"] = "7";
+        Assert.Equal("7", new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"));
+    }
+
     [Fact]
     public void OtherClients_GroupSettings_AreNotTheirs()
     {

@@ -705,13 +705,12 @@ public sealed class StreamThreadTests : IAsyncLifetime
         Assert.Equal(before + 1, _cluster.Transactions.Count);
     }
 
-    /// <summary>At the interval, whatever a commit takes of it; where commits take long, four times as long is for records between them, and never more than the interval.</summary>
+    /// <summary>At the interval, whatever a commit takes of it, but for a tenth that is left for records.</summary>
     [Theory]
     [InlineData(0, 100)]
-    [InlineData(10, 100)]
-    [InlineData(20, 100)]
-    [InlineData(22, 110)]
-    [InlineData(60, 160)]
+    [InlineData(22, 100)]
+    [InlineData(60, 100)]
+    [InlineData(95, 105)]
     public void Commit_OfAStreamOfRecords_BeginsEverySoManyMilliseconds(int takesMs, int everyMs)
     {
         Start(0);
@@ -726,6 +725,65 @@ public sealed class StreamThreadTests : IAsyncLifetime
         // Which millisecond sees that it is due depends on where in one the commit ended.
         long[] began = [.. _cluster.CommitsBegan.TakeLast(4)];
         foreach ((long earlier, long later) in began.Zip(began.Skip(1))) { Assert.InRange((later - earlier) / TimeSpan.TicksPerMillisecond, everyMs, everyMs + 1); }
+    }
+
+    /// <summary>Where more records wait than are taken: four times as long as a commit takes is for records between them, and never more than the interval.</summary>
+    [Theory]
+    [InlineData(0, 100)]
+    [InlineData(20, 100)]
+    [InlineData(24, 120)]
+    [InlineData(60, 160)]
+    public void Commit_OfAThreadThatIsBehind_LeavesTimeForRecords(int takesMs, int everyMs)
+    {
+        _options.CommitRecords = int.MaxValue;
+        _thread = Open();
+        Start(0);
+        _cluster.CommitTakes = TimeSpan.FromMilliseconds(takesMs);
+        for (int ms = 0; ms < 500; ms += 4)
+        {
+            for (int i = 0; i < 2000; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+            _thread.Step();
+            _clock.Advance(TimeSpan.FromMilliseconds(4));
+        }
+
+        long[] began = [.. _cluster.CommitsBegan.TakeLast(3)];
+        foreach ((long earlier, long later) in began.Zip(began.Skip(1))) { Assert.InRange((later - earlier) / TimeSpan.TicksPerMillisecond, everyMs, everyMs + 4); }
+    }
+
+    /// <summary>A broker that still writes the end of the last transaction turns the next one away for 20 ms.</summary>
+    [Theory]
+    [InlineData(2, 100, "settle 6")]
+    [InlineData(9, 100, null)]
+    [InlineData(1, 4, "settle 3")]
+    public void Begin_SoonAfterACommit_LetsTheBrokerFinish(int afterMs, int intervalMs, string? settles)
+    {
+        _options.CommitInterval = TimeSpan.FromMilliseconds(intervalMs);
+        _thread = Open();
+        Start(0);
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _thread.Step();
+        _clock.Advance(_options.CommitInterval);
+        _thread.Step();
+        _cluster.Calls.Clear();
+        _clock.Advance(TimeSpan.FromMilliseconds(afterMs));
+        _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+        _thread.Step();
+
+        Assert.Equal(settles is null ? [] : new[] { settles }, _cluster.Calls.Where(call => call.StartsWith("settle", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Begin_OfAThreadThatIsBehind_DoesNotWait()
+    {
+        _options.CommitRecords = 1000;
+        _thread = Open();
+        Start(0);
+        _cluster.Calls.Clear();
+        for (int i = 0; i < 6000; i++) { _cluster.Append(Raw, 0, "k", """{"amount":1}"""); }
+        for (int i = 0; i < 3; i++) { _thread.Step(); }
+
+        Assert.True(_cluster.Calls.Count(call => call == "commit") >= 5);
+        Assert.DoesNotContain(_cluster.Calls, call => call.StartsWith("settle", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -17,6 +17,8 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
 
     public override void Initialize(TimeSpan timeout) => cluster.Calls.Add("initialize");
 
+    public override void Settle(TimeSpan rest) => cluster.Calls.Add($"settle {rest.TotalMilliseconds:0}");
+
     public override void Begin()
     {
         _open.Clear();
