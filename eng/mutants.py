@@ -103,8 +103,6 @@ MUTANTS = [
     ("unanswered-is-unknown-managed", "the same through the managed client", MANAGED, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("TransactionOutcome.Aborted"), ERRORS),
     ("offsets-given-up", "offsets that the group's coordinator never takes are given up (librdkafka's functions)", NATIVE, "TimeSpan.FromMilliseconds(TimeoutMs) + Grace)", "Timeout.InfiniteTimeSpan)", ERRORS),
     ("offsets-given-up-managed", "the same through the managed client", MANAGED, "Timeout + Grace)", "System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
-    ("failed-waited-for", "records of a transaction that has failed are not waited for (librdkafka's functions)", NATIVE, " || _calls.HasFailed)", ")", ERRORS),
-    ("failed-waited-for-managed", "the same through the managed client", MANAGED, " || _calls.HasFailed)", ")", ERRORS),
     ("first-head-of-another", "a transaction that begins with a head begins with the last one's", TASK, "        Touched = true;\n        SendHead(nowMs);\n", "        Touched = true;\n        _now = _now with { NextIngress = _now.NextIngress + 1 };\n        SendHead(nowMs);\n", SIMULATION),
     ("behind-ends-at-interval", "a thread that is behind leaves time for records between ends", COMMIT, "(_behind ? _dueBehindAt : _dueAt)", "_dueAt", THREADS),
     ("settle", "a thread that is not behind lets the broker finish before the next transaction", COMMIT, "        LetSettle();\n", "", THREADS),

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Confluent.Kafka;
 using PolicyStreams.Faults.Tests.Lab;
 using PolicyStreams.Processor.Hosting;
@@ -86,26 +85,6 @@ public sealed class ErrorCodeTests
         Assert.Equal(TransactionOutcome.Aborted, Transaction(producer, reader));
         cluster.Clear((short)KafkaApi.Produce);
         Assert.Equal(TransactionOutcome.Committed, Transaction(producer, reader));
-    }
-
-    /// <summary>Where a transaction has failed, the client library keeps the records that no broker takes until they time out: nobody waits for that, which would be 9 s.</summary>
-    [Theory]
-    [InlineData("Native")]
-    [InlineData("Managed")]
-    public void Commit_OfATransactionThatHasFailed_DoesNotWaitForItsRecords(string path)
-    {
-        RecordPath of = Enum.Parse<RecordPath>(path);
-        using var cluster = new MockCluster();
-        cluster.CreateTopic("governed", 1);
-        using IConsumer<byte[]?, byte[]?> consumer = Consumer(cluster);
-        using RecordReader reader = Reader(of, consumer);
-        using OutputProducer producer = Open(of, cluster);
-        cluster.Answer((short)KafkaApi.Produce, [.. Enumerable.Repeat(ErrorCode.NotEnoughReplicas, 1_000)]);
-        cluster.Answer((short)KafkaApi.TxnOffsetCommit, ErrorCode.IllegalGeneration);
-        long started = Stopwatch.GetTimestamp();
-
-        Assert.Equal(TransactionOutcome.Aborted, Transaction(producer, reader));
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(6));
     }
 
     /// <summary>The client library refuses it without taking it: to the library the transaction is whole.</summary>
