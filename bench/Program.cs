@@ -4,6 +4,7 @@ using PolicyStreams.Bench.Decisions;
 using PolicyStreams.Bench.Floor;
 using PolicyStreams.Bench.Quick;
 using PolicyStreams.Bench.Restore;
+using PolicyStreams.Bench.Tasks;
 using PolicyStreams.Bench.Transcode;
 
 // `rules` loads large policies and shows a record's cost by the number of rules; `lines` makes input for `policystreams decide`.

@@ -1,6 +1,8 @@
 using System.Globalization;
 using PolicyStreams.Bench.Decide;
 using PolicyStreams.Bench.Decisions;
+using PolicyStreams.Bench.Masks;
+using PolicyStreams.Bench.Tasks;
 using PolicyStreams.Bench.Walk;
 using PolicyStreams.Rules;
 using PolicyStreams.Schemas;
@@ -28,7 +30,7 @@ internal static class QuickRun
         }
 
         var faults = new List<string>();
-        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Protobuf, Json, JsonSchema, Decision, Decide, CostBench.Table])
+        foreach (Func<List<string>, QuickTable> make in (Func<List<string>, QuickTable>[])[Avro, Protobuf, Json, JsonSchema, Decision, Decide, MaskBenchmarks.Table, CommitBenchmarks.Table, CostBench.Table])
         {
             QuickTable table = make(faults);
             if ((names.Count > 0 && !names.Contains(table.Name)) || (bounds && table.Bounds.Count == 0)) { continue; }

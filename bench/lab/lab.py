@@ -63,19 +63,28 @@ def _is_free(port):
 
 
 class Services:
-    """A broker and a registry of this run's own, ended with it."""
+    """
+    A broker and a registry of this run's own, ended with it. With POLICYSTREAMS_BENCH_BOOTSTRAP and POLICYSTREAMS_BENCH_REGISTRY (a URL) yours, of which nothing is deleted that was there before: then
+    there is no figure of the broker's processor time, and one on this machine counts as a disturbance.
+    """
 
     def __init__(self, registry=True, settings=()):
         # Whoever ends this program ends what it started.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="policystreams-bench-"))
-        self._kafka = need("POLICYSTREAMS_TEST_KAFKA", "a script that starts a broker")
-        self._registry = need("POLICYSTREAMS_TEST_REGISTRY", "a script that starts a registry") if registry else None
-        more = [word for setting in settings for word in ("--set", setting)]
-        self.bootstrap = self._start(self._kafka, "kafka", more)
-        self.registry = self._start(self._registry, "registry", []) if registry else ""
-        self.broker = int((self.folder / "kafka" / "broker-1.pid").read_text())
+        self.bootstrap = os.environ.get("POLICYSTREAMS_BENCH_BOOTSTRAP", "")
+        self.registry = os.environ.get("POLICYSTREAMS_BENCH_REGISTRY", "") if registry else ""
+        self._kafka = self._registry = self.broker = None
+        if not self.bootstrap:
+            self._kafka = need("POLICYSTREAMS_TEST_KAFKA", "a script that starts a broker, or POLICYSTREAMS_BENCH_BOOTSTRAP to one that is there")
+            self.bootstrap = self._start(self._kafka, "kafka", [word for setting in settings for word in ("--set", setting)])
+            self.broker = int((self.folder / "kafka" / "broker-1.pid").read_text())
+        if registry and not self.registry:
+            self._registry = need("POLICYSTREAMS_TEST_REGISTRY", "a script that starts a registry, or POLICYSTREAMS_BENCH_REGISTRY to one that is there")
+            self.registry = self._start(self._registry, "registry", [])
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        self._foreign = self.topics() if self._kafka is None else set()
+        self._own = set()
 
     def _start(self, script, name, more):
         done = subprocess.run([script, "start", str(self.folder / name), "--port", str(free_port()), *more], capture_output=True, text=True, check=False)
@@ -87,6 +96,8 @@ class Services:
         return self
 
     def __exit__(self, *_):
+        if self._kafka is None:
+            self.delete(*self._own)
         del self.admin
         for script, name in ((self._kafka, "kafka"), (self._registry, "registry")):
             if script and (self.folder / name).exists():
@@ -97,6 +108,9 @@ class Services:
         return {name for name in self.admin.list_topics(timeout=20).topics if not name.startswith("__")}
 
     def delete(self, *topics):
+        self._own.update(topics)
+        if self._foreign & set(topics):
+            sys.exit(f"{', '.join(sorted(self._foreign & set(topics)))} is there already, and this would delete it")
         gone = [topic for topic in topics if topic in self.topics()]
         if not gone:
             return
@@ -109,6 +123,7 @@ class Services:
             time.sleep(0.1)
 
     def create(self, topic, partitions, **config):
+        self._own.add(topic)
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -172,6 +187,9 @@ def busy():
 
 
 def cpu_of(pid):
+    """Seconds of a process; 0 for None, a broker that is not ours."""
+    if pid is None:
+        return 0.0
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         words = stat.read().rsplit(")", 1)[1].split()
     return (int(words[11]) + int(words[12])) / TICK

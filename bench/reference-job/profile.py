@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Where the processor's time goes in a drain of the reference job: a flame graph, and a table of what runs on its own account.
+"""Where the processor's time goes in a drain of the reference job: by stage in nanoseconds a record, which sum to the whole; a flame graph; and what runs on its own account.
 
     profile.py [--records 300000] [--threads 1] [--format avro|json]
 
@@ -22,6 +22,27 @@ import compare  # noqa: E402
 import lab  # noqa: E402
 
 ROW, WIDTH = 16, 1200
+
+# A stage is what the first of these is found in a sample's stack: its name, and a pattern of frames; below those that speak of a thread, a pattern of the thread.
+STAGES = [
+    ("the runtime compiles", r"\[libclrjit\.so\]"),
+    ("hand over to librdkafka", r"^rd_kafka_produceva$|^NativeProducer\."),
+    ("masks, and the new value", r"^SiteMasker\.|^TextMasker\.|^HmacText"),
+    ("walk", r"^dynamicClass\.\w*Walk|Program\.Walk$|Walker\."),
+    ("conditions", r"^dynamicClass\.|^ConditionSteps\.|^ConditionProgram\."),
+    ("decision as JSON", r"^DecisionWriter\."),
+    ("digests", r"^RecordDigests\.|^Sha256Digest\.|^NativeSha256\.|^LibCrypto\."),
+    ("chain of decisions", r"^AuditChain\.|^MerkleTree\."),
+    ("frame, verdict, and what is masked", r"^Judge\."),
+    ("end of transactions", r"^StreamThread\.(CommitTransaction|EndTransaction)$"),
+    ("task: ids, headers, offsets", r"^StreamTask\."),
+    ("take from librdkafka", r"^NativeRecordReader\.|^StreamThread\.(Fetch|Poll|Process)$"),
+    ("stream thread, the rest", r"^StreamThread\."),
+]
+# Where the stack of a stream thread ends in a library: perf does not see who called it.
+LIBRARIES = [("digests", r"^\[libcrypto|^SHA256|^HMAC|^EVP_|^OPENSSL"), ("hand over to librdkafka", r"^\[librdkafka|^rd_|malloc|free|unlink_chunk|mutex|memmove|memcpy")]
+THREADS = [("librdkafka's threads: requests, checksums, sockets", r"^rdk:"), ("the runtime compiles", r"^\.NET Tiered")]
+START = "start and the rest: host, policies, registry"
 
 
 def fold(script):
@@ -53,6 +74,15 @@ def name_of(symbol, where):
     if managed:
         return f"{managed.group(2).rsplit('.', 1)[-1]}.{managed.group(3)}"
     return symbol
+
+
+def stage_of(stack):
+    for name, pattern in STAGES:
+        if any(re.search(pattern, frame) for frame in stack[1:]):
+            return name
+    if stack[0].startswith("profile/bench/"):
+        return next((name for name, pattern in LIBRARIES if any(re.search(pattern, frame) for frame in stack[1:])), "stream thread, the rest")
+    return next((name for name, pattern in THREADS if re.search(pattern, stack[0])), START)
 
 
 def flame(counts, title):
@@ -130,7 +160,12 @@ def main():
     def shares(what, counter, most):
         return lab.table([what, "%"], [[f"`{name}`", f"{100 * count / total:.1f}"] for name, count in counter.most_common(most)])
 
-    lab.keep("profile", {"machine": lab.machine(), "records": options.records, "samples": total, "drain": result}, shares("thread", threads, 12) + "\n\n" + shares("on its own account", own, 40))
+    stages = collections.Counter()
+    for stack, count in counts.items():
+        stages[stage_of(stack)] += count
+    each = 1e9 * result["cpu_s"] / options.records
+    by_stage = lab.table(["stage", "ns a record", "%"], [[name, f"{each * count / total:,.0f}", f"{100 * count / total:.1f}"] for name, count in stages.most_common()] + [["the whole", f"{each:,.0f}", "100.0"]])
+    lab.keep("profile", {"machine": lab.machine(), "records": options.records, "samples": total, "drain": result, "stages": dict(stages)}, by_stage + "\n\n" + shares("thread", threads, 12) + "\n\n" + shares("on its own account", own, 40))
     (lab.ROOT / "artifacts" / "bench" / "profile.folded").write_text("".join(f"{';'.join(stack)} {count}\n" for stack, count in sorted(counts.items())), encoding="utf-8")
     (lab.ROOT / "artifacts" / "bench" / "profile.svg").write_text(flame(counts, f"Drain of the reference job, {options.records:,} {options.format} records, {options.threads} thread(s): {total:,} samples of processor time"), encoding="utf-8")
 

@@ -129,8 +129,8 @@ internal sealed class KafkaClients
             config.MessageTimeoutMs = 9_000;
         }
 
-        // The end of a transaction ends the wait. Until then few large batches cost the broker, and this process, far less than many small ones.
-        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "30");
+        // The end of a transaction ends the wait, and so does a thread that is not behind. Until then few large batches cost the broker, and this process, far less than many small ones.
+        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "100");
         Default(config, "batch.num.messages", "10000");
         Default(config, "batch.size", _options.BatchBytes.ToString(CultureInfo.InvariantCulture));
         Default(config, "queue.buffering.max.messages", "500000");

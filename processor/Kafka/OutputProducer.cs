@@ -75,6 +75,11 @@ internal abstract class OutputProducer : IRecordSink, IDisposable
 
     public abstract void Send(in OutputRecord record, Placement? placed = null);
 
+    /// <summary>Lets what was sent leave now, whatever <c>linger.ms</c> says, and does not wait for it.</summary>
+    public virtual void SendNow()
+    {
+    }
+
     /// <summary>Commits everything sent since <see cref="Begin"/> and the offsets, or nothing.</summary>
     /// <param name="offsets">Next offsets of ingress and approvals for every task that the transaction touches, changed or not.</param>
     /// <param name="group">As captured when the transaction began: metadata fetched now would let a thread that has lost its partition commit.</param>

@@ -12,6 +12,9 @@ internal sealed class TransactionalProducer : OutputProducer
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SliceTime = TimeSpan.FromMilliseconds(250);
 
+    // A flush ends the wait of batches while it lasts: long enough for the client's own threads to see it.
+    private static readonly TimeSpan SendNowTime = TimeSpan.FromMilliseconds(2);
+
     // Once the process stops: what cannot be ended soon is left to the broker, which aborts it.
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
 
@@ -82,6 +85,8 @@ internal sealed class TransactionalProducer : OutputProducer
             }
         }
     }
+
+    public override void SendNow() => _ = _producer.Flush(SendNowTime);
 
     public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {

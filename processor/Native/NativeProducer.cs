@@ -17,6 +17,9 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private const int EndTimeoutMs = 10_000;
     private const int StopTimeoutMs = 3_000;
     private const int FlushSliceMs = 250;
+
+    // A flush ends the wait of batches while it lasts: long enough for the client's own threads to see it.
+    private const int SendNowMs = 2;
     private const int QueueFullWaitMs = 5;
     private const int ErrorSize = 512;
     private const int CopyPayload = 2;
@@ -127,6 +130,8 @@ internal sealed unsafe class NativeProducer : OutputProducer
             Failed(LibRdKafka.Exception(error).Error, record.OwnTime, record.Topic, record.Partition);
         }
     }
+
+    public override void SendNow() => _ = LibRdKafka.Flush(_client, SendNowMs);
 
     public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {

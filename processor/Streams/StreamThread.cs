@@ -210,6 +210,7 @@ internal sealed partial class StreamThread : IDisposable
         ResumeTasks();
         WatchTopics();
         if (CommitIsDue()) { CommitTransaction(); }
+        else { SendEarly(); }
         _producer!.Poll();
     }
 

@@ -773,6 +773,25 @@ public sealed class StreamThreadTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Step_OfAThreadThatIsNotBehind_SendsThreeTimesAnInterval()
+    {
+        Start(0);
+        _cluster.Calls.Clear();
+        var sentAt = new List<int>();
+        for (int ms = 0; ms < 100; ms++)
+        {
+            _cluster.Append(Raw, 0, "k", """{"amount":1}""");
+            _thread.Step();
+            if (_cluster.Calls.Remove("send now")) { sentAt.Add(ms); }
+            _clock.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        // Where the first is depends on when the transaction opened.
+        Assert.Equal(2, sentAt.Count);
+        Assert.Equal(34, sentAt[1] - sentAt[0]);
+    }
+
+    [Fact]
     public void Begin_OfAThreadThatIsBehind_DoesNotWait()
     {
         _options.CommitRecords = 1000;
@@ -783,7 +802,7 @@ public sealed class StreamThreadTests : IAsyncLifetime
         for (int i = 0; i < 3; i++) { _thread.Step(); }
 
         Assert.True(_cluster.Calls.Count(call => call == "commit") >= 5);
-        Assert.DoesNotContain(_cluster.Calls, call => call.StartsWith("settle", StringComparison.Ordinal));
+        Assert.DoesNotContain(_cluster.Calls, call => call == "send now" || call.StartsWith("settle", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -33,6 +33,8 @@ internal sealed class ScriptedProducer(ScriptedCluster cluster) : OutputProducer
         _open.Add((new ScriptedRecord(-1, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers, record.TimestampMs) { Topic = record.Topic, Partition = record.Partition }, placed));
     }
 
+    public override void SendNow() => cluster.Calls.Add("send now");
+
     public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
     {
         TransactionOutcome outcome = cluster.Outcomes.TryDequeue(out TransactionOutcome said) ? said

@@ -12,7 +12,7 @@ using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Capture;
 
-namespace PolicyStreams.Bench.Floor;
+namespace PolicyStreams.Bench.Tasks;
 
 /// <summary>
 /// What a task costs without its clients: one allowed, masked payment of the reference job, processed again and again into a sink that drops it. One JSON line a stage, each with all the
@@ -115,32 +115,5 @@ internal static class TaskCost
         byte[] value = output.Written.ToArray();
         BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), 1);
         return value;
-    }
-
-    private sealed class NoSink : IRecordSink, IHeldReader, ITaskObserver
-    {
-        public void Send(in OutputRecord record, Placement? placed = null)
-        {
-        }
-
-        public bool TryRead(string heldTopic, int partition, TaskHold hold, HeldRecord into, out bool found) => found = false;
-
-        public bool TryReadState(string stateTopic, int partition, TaskHold hold, out byte[]? value)
-        {
-            value = null;
-            return true;
-        }
-
-        public void Decided(Verdict verdict)
-        {
-        }
-
-        public void HoldEvent(string eventName, string holdId)
-        {
-        }
-
-        public void Alarm(string what)
-        {
-        }
     }
 }
