@@ -78,7 +78,7 @@ internal sealed partial class StreamThread
     /// </summary>
     private void SetDue(long now)
     {
-        long interval = (long)(_options.CommitInterval.TotalSeconds * _time.TimestampFrequency);
+        long interval = Interval;
         _dueAt = Math.Max(_endBegan + interval, now + (interval / OpenShareMin));
         _dueBehindAt = Math.Max(_dueAt, now + Math.Min(EndShare * _endTook, interval));
         _sendAt = now + (interval / SendsAnInterval);
@@ -91,9 +91,11 @@ internal sealed partial class StreamThread
     {
         long now = _time.GetTimestamp();
         if (!_open || _behind || now < _sendAt) { return; }
-        _sendAt = now + ((long)(_options.CommitInterval.TotalSeconds * _time.TimestampFrequency) / SendsAnInterval);
+        _sendAt = now + (Interval / SendsAnInterval);
         _producer!.SendNow();
     }
+
+    private long Interval => (long)(_options.CommitInterval.TotalSeconds * _time.TimestampFrequency);
 
     private TimeSpan Remaining()
     {
