@@ -10,6 +10,9 @@ namespace PolicyStreams.Rules;
 /// </summary>
 public static class PolicyFormatter
 {
+    // One pass for most files and one that shows that nothing moves any more.
+    private const int PassesMax = 8;
+
     /// <summary>Formats one policy.</summary>
     /// <param name="diagnostics">Says why a file cannot be formatted: it is not YAML, or not a mapping.</param>
     /// <returns>The new text, the same one where nothing changes; null where the file cannot be formatted.</returns>
@@ -24,12 +27,22 @@ public static class PolicyFormatter
             return null;
         }
 
-        List<FormatComment> comments = Comments(file.Text);
-        string text = new PolicyPrinter(file.Text, comments).Print(root!);
+        // Printed until it stays as it is: where a comment moves out of a value, that value may take fewer lines the next time.
+        string text = file.Text;
+        List<FormatComment> comments = Comments(text);
+        for (int pass = 0; pass < PassesMax; pass++)
+        {
+            string printed = new PolicyPrinter(text, comments).Print(root!);
+            if (printed == text) { return text; }
 
-        // What was printed must mean what was read, comment for comment: else the file stays as it is.
-        YamlNode? again = YamlReader.Read(text, bag);
-        if (again is not null && Same(root!, again) && Comments(text).Select(comment => comment.Text).Order(StringComparer.Ordinal).SequenceEqual(comments.Select(comment => comment.Text).Order(StringComparer.Ordinal))) { return text; }
+            // What was printed must mean what was read, comment for comment: else the file stays as it is.
+            YamlNode? again = YamlReader.Read(printed, bag);
+            if (again is null || !Same(root!, again)) { break; }
+            List<FormatComment> kept = Comments(printed);
+            if (!kept.Select(comment => comment.Text).Order(StringComparer.Ordinal).SequenceEqual(comments.Select(comment => comment.Text).Order(StringComparer.Ordinal))) { break; }
+            (text, root, comments) = (printed, again, kept);
+        }
+
         diagnostics.Add(new Diagnostic(file.Path, 1, 1, DiagnosticCodes.YamlSyntax, Severity.Error, "the file cannot be formatted without loss, and is left as it is", "move comments out of the middle of values"));
         return null;
     }
@@ -194,9 +207,10 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
             first = false;
 
             // The key that is printed behind the dash may have come later in the source, with comments of its own.
-            if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Lead(Sorted(item, top: false).First().Key.Line, indent, first: true); }
+            bool block = item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2);
+            if (block) { Lead(Sorted(item, top: false).First().Key.Line, indent, first: true); }
             _out.Append(' ', indent).Append("- ");
-            if (item.Kind == YamlKind.Mapping && item.Entries.Count > 0 && Block(item, indent, 2)) { Mapping(item, indent + 2, inItem: true); }
+            if (block) { Mapping(item, indent + 2, inItem: true); }
             else
             {
                 _out.Append(Flow(item, inFlow: false));
@@ -239,15 +253,15 @@ internal sealed class PolicyPrinter(string source, List<FormatComment> comments)
     private static bool Any(YamlNode node, Func<YamlNode, bool> test) =>
         test(node) || node.Items.Any(item => Any(item, test)) || node.Entries.Any(entry => Any(entry.Value, test));
 
-    /// <summary>True where a comment stands between the node's first and last line: it needs a line to stand on.</summary>
+    /// <summary>True where a comment that is not yet printed stands between the node's first and last line: it needs a line to stand on.</summary>
     private bool HasComment(YamlNode node) => HasComment(node.Line, LastLine(node));
 
-    /// <summary>True where a comment stands in these lines, the last one left out.</summary>
+    /// <summary>True where a comment that is not yet printed stands in these lines, the last one left out.</summary>
     private bool HasComment(int from, int to)
     {
         for (int i = 0; i < comments.Count; i++)
         {
-            if (comments[i].Line >= from && comments[i].Line < to) { return true; }
+            if (!_used[i] && comments[i].Line >= from && comments[i].Line < to) { return true; }
         }
 
         return false;

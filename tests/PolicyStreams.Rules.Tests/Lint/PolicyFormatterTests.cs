@@ -1,5 +1,6 @@
 using System.Text;
 using PolicyStreams.Rules.Yaml;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Lint;
 
@@ -124,6 +125,39 @@ public class PolicyFormatterTests
             var bag = new DiagnosticBag("p");
             return YamlReader.Read(text, bag)!.Find("metadata")!.Find("description")!.Text;
         }
+    }
+
+    // A comment that a line of the source shares with several keys is printed behind the first of them, and takes no further lines for the others.
+    [Fact]
+    public void Format_CommentInsideAValue_IsMovedOnce()
+    {
+        string once = Format("rules:\n  - { id: a, hold: { approvers: [x], expires: #\n      4h } }\n");
+
+        Assert.EndsWith("    hold: { approvers: [x], expires: 4h }\n", once, StringComparison.Ordinal);
+        Assert.Equal(once, Format(once));
+    }
+
+    [Fact]
+    public void Format_CommentsAndLineBreaksAnywhere_IsFormatOnce()
+    {
+        int seed = Fuzz.Seed(), formatted = 0;
+        TimeSpan time = Fuzz.Time(2);
+        var random = new Random(seed);
+        string[] parts = [" #", " # c\n", " #\n        ", "\n", "\n\n", "\n      # d\n      ", "\n# e\n", "  ", " # a\n  # b\n"];
+        string[] texts = [Decisions.ReferenceJobTests.Policy, Format(Decisions.ReferenceJobTests.Policy), "metadata: { name: a }\nlimits:\n  record_bytes: 5\nrules:\n- id: a\n  mask: { field: [a, b], keep_last: 4 }\n- { when: x, id: b, tag: { y: z } }\n"];
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        for (int round = 0; clock.Elapsed < time; round++)
+        {
+            string text = texts[round % texts.Length];
+            for (int edits = random.Next(1, 5); edits > 0; edits--) { text = text.Insert(random.Next(text.Length + 1), parts[random.Next(parts.Length)]); }
+            if (PolicyFormatter.Format(new PolicyFile("p", text), []) is not { } once) { continue; }
+
+            formatted++;
+            string? twice = PolicyFormatter.Format(new PolicyFile("p", once), []);
+            Assert.True(once == twice, $"seed {seed}, round {round}:\n{text}\n--- once\n{once}\n--- twice\n{twice}");
+        }
+
+        Assert.True(formatted > 20, $"seed {seed}: only {formatted} texts could be formatted");
     }
 
     [Fact]
