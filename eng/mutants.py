@@ -34,14 +34,13 @@ GROUPS = {
 TASK, HOLDS, CHANGES, OUTPUTS = (f"processor/Tasks/StreamTask{part}.cs" for part in ("", ".Holds", ".Changes", ".Outputs"))
 COMMIT, TASKS, ENDS, TOPICS = (f"processor/Streams/StreamThread.{part}.cs" for part in ("Commit", "Tasks", "Holds", "Topics"))
 RESTORE, CLIENTS, KAFKA_CLIENTS, SLOT = "processor/Streams/TaskRestore.cs", "processor/Streams/StreamClients.cs", "processor/Kafka/KafkaClients.cs", "processor/Streams/InstanceSlot.cs"
-NATIVE, MANAGED = "processor/Native/NativeProducer.cs", "processor/Kafka/TransactionalProducer.cs"
+TRANSACTIONS = "processor/Kafka/TransactionalOutput.cs"
 
 GROUP_SETTINGS = "AutoOffsetReset = AutoOffsetReset.Error,\n            ClientId = memberId,\n        };\n        bool classic"
 ASSIGNED_SETTINGS = "AutoOffsetReset = AutoOffsetReset.Error,\n            EnablePartitionEof = true"
 BETWEEN = "            EnableAutoCommit = false,\n            EnableAutoOffsetStore = false,\n            "
 COMMITTED, UNCOMMITTED = "IsolationLevel = IsolationLevel.ReadCommitted,\n", "IsolationLevel = IsolationLevel.ReadUncommitted,\n"
-UNANSWERED = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    /// <summary>\n    /// Waits for the records' acknowledgements"
-UNANSWERED_NATIVE = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    public override TransactionOutcome Abort()"
+UNANSWERED = "            LastError = e.Error.Reason;\n            return {};\n        }}\n    }}\n\n    public override TransactionOutcome Abort()"
 
 # name, what is not so any more, file, what is taken out, what stands in its place, the tests that must find it
 MUTANTS = [
@@ -99,15 +98,12 @@ MUTANTS = [
     ("seek-approvals-after-abort", "after an abort, statements are read again", COMMIT, "                Seek(runner);\n                SeekApprovals(runner);", "                Seek(runner);", THREADS),
     ("producer-anew", "after an unknown outcome the producer is closed and made anew", COMMIT, "        _producer.Dispose();\n        OpenProducer();\n", "", THREADS),
     ("restore-after-unknown", "after an unknown outcome the tasks restore", COMMIT, "            if (runner.Phase != TaskPhase.Stopped) { RestoreAnew(runner); }\n", "", THREADS),
-    ("unanswered-is-unknown", "a commit without an answer is neither committed nor aborted (librdkafka's functions)", NATIVE, UNANSWERED_NATIVE.format("TransactionOutcome.Unknown"), UNANSWERED_NATIVE.format("TransactionOutcome.Aborted"), ERRORS),
-    ("unanswered-is-unknown-managed", "the same through the managed client", MANAGED, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("TransactionOutcome.Aborted"), ERRORS),
-    ("offsets-given-up", "offsets that the group's coordinator never takes are given up (librdkafka's functions)", NATIVE, "TimeSpan.FromMilliseconds(TimeoutMs) + Grace)", "Timeout.InfiniteTimeSpan)", ERRORS),
-    ("offsets-given-up-managed", "the same through the managed client", MANAGED, "Timeout + Grace)", "System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
+    ("unanswered-is-unknown", "a commit without an answer is neither committed nor aborted", TRANSACTIONS, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("TransactionOutcome.Aborted"), ERRORS),
+    ("offsets-given-up", "offsets that the group's coordinator never takes are given up", TRANSACTIONS, "TryJoin(Timeout + Grace)", "TryJoin(System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
     ("first-head-of-another", "a transaction that begins with a head begins with the last one's", TASK, "        Touched = true;\n        SendHead(nowMs);\n", "        Touched = true;\n        _now = _now with { NextIngress = _now.NextIngress + 1 };\n        SendHead(nowMs);\n", SIMULATION),
     ("behind-ends-at-interval", "a thread that is behind leaves time for records between ends", COMMIT, "(_behind ? _dueBehindAt : _dueAt)", "_dueAt", THREADS),
     ("settle", "a thread that is not behind lets the broker finish before the next transaction", COMMIT, "        LetSettle();\n", "", THREADS),
-    ("timed-out-is-not-sent", "a record that timed out locally does not count as sent (librdkafka's functions)", NATIVE, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
-    ("timed-out-is-not-sent-managed", "the same through the managed client", MANAGED, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
+    ("timed-out-is-not-sent", "a record that timed out locally does not count as sent", TRANSACTIONS, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),
     ("no-offset-is-an-error", "the group's consumer never chooses where to begin", KAFKA_CLIENTS, GROUP_SETTINGS, GROUP_SETTINGS.replace("Reset.Error", "Reset.Earliest"), THREADS),
     ("no-offset-is-an-error-assigned", "nor do the consumers of restores and approvals", KAFKA_CLIENTS, ASSIGNED_SETTINGS, ASSIGNED_SETTINGS.replace("Reset.Error", "Reset.Earliest"), THREADS),
     ("slot-lock", "a slot is one process's at a time", SLOT, "FileShare.None", "FileShare.ReadWrite", THREADS),

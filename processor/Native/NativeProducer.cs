@@ -9,17 +9,10 @@ namespace PolicyStreams.Processor.Native;
 
 /// <summary>
 /// Exactly once, straight on librdkafka: a record goes from the task's buffers into the library's queue without a managed object in between. What it promises and how it judges
-/// errors is <see cref="TransactionalProducer"/>'s, its managed twin. Every delivery report is looked at, on the stream thread.
+/// errors is <see cref="TransactionalOutput"/>'s; its managed twin is <see cref="TransactionalProducer"/>. Every delivery report is looked at, on the stream thread.
 /// </summary>
-internal sealed unsafe class NativeProducer : OutputProducer
+internal sealed unsafe class NativeProducer : TransactionalOutput
 {
-    // As the managed twin's.
-    private const int EndTimeoutMs = 10_000;
-    private const int StopTimeoutMs = 3_000;
-    private const int FlushSliceMs = 250;
-
-    // A flush ends the wait of batches while it lasts: long enough for the client's own threads to see it.
-    private const int SendNowMs = 2;
     private const int QueueFullWaitMs = 5;
     private const int ErrorSize = 512;
     private const int CopyPayload = 2;
@@ -33,23 +26,19 @@ internal sealed unsafe class NativeProducer : OutputProducer
     private const int TopicAt = 0, PartitionAt = 1, FlagsAt = 2, TimestampAt = 3, ValueAt = 4, KeyAt = 5, OptionalAt = 6, ArgumentsMax = 8;
 
     private readonly Action<string> _log;
-    private readonly CancellationToken _stopping;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
     private readonly (string? Name, nint Topic)[] _recent = new (string?, nint)[TopicsCached];
     private readonly Dictionary<long, (Placement Placement, bool OwnTime)> _placed = [];
     private readonly LibRdKafka.Argument* _arguments;
-    private readonly CallThread _calls;
     private GCHandle _self;
     private nint _client;
     private long _lastPlaced;
     private int _recentNext;
 
     public NativeProducer(ProducerConfig config, Action<string> log, CancellationToken stopping)
+        : base(config.TransactionalId, stopping)
     {
-        Id = config.TransactionalId;
         _log = log;
-        _stopping = stopping;
-        _calls = new CallThread("offsets of " + Id);
         _self = GCHandle.Alloc(this);
         try
         {
@@ -71,17 +60,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
         _arguments[KeyAt].Kind = LibRdKafka.ArgumentKind.Key;
     }
 
-    public override string Id { get; }
-
     public override void Initialize(TimeSpan timeout) => LibRdKafka.Check(LibRdKafka.InitTransactions(_client, (int)timeout.TotalMilliseconds));
-
-    public override void Settle(TimeSpan rest) => _ = _stopping.WaitHandle.WaitOne(rest);
-
-    public override void Begin()
-    {
-        Forget();
-        LibRdKafka.Check(LibRdKafka.BeginTransaction(_client));
-    }
 
     public override void Send(in OutputRecord record, Placement? placed = null)
     {
@@ -116,7 +95,7 @@ internal sealed unsafe class NativeProducer : OutputProducer
             }
 
             nint error;
-            while ((error = LibRdKafka.Produce(_client, arguments, count)) != 0 && (ErrorCode)LibRdKafka.ErrorCode(error) == ErrorCode.Local_QueueFull && !_stopping.IsCancellationRequested)
+            while ((error = LibRdKafka.Produce(_client, arguments, count)) != 0 && (ErrorCode)LibRdKafka.ErrorCode(error) == ErrorCode.Local_QueueFull && !IsStopping)
             {
                 LibRdKafka.ErrorDestroy(error);
                 _ = LibRdKafka.Poll(_client, QueueFullWaitMs);
@@ -131,94 +110,51 @@ internal sealed unsafe class NativeProducer : OutputProducer
         }
     }
 
-    public override void SendNow() => _ = LibRdKafka.Flush(_client, SendNowMs);
-
-    public override TransactionOutcome Commit(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
-    {
-        try
-        {
-            if (Undelivered > 0) { return Abort(); }
-            void Offsets() => SendOffsets(offsets, (NativeGroup)group);
-            _calls.Start(Offsets);
-            if (!Flush(Offsets)) { LastError = "records were not delivered in time"; }
-            if (!_calls.TryJoin(TimeSpan.FromMilliseconds(TimeoutMs) + Grace))
-            {
-                LastError = OffsetsNotTaken;
-                return TransactionOutcome.Unknown;
-            }
-
-            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }
-
-            LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
-            return TransactionOutcome.Committed;
-        }
-        catch (KafkaTxnRequiresAbortException e)
-        {
-            if (LastError.Length == 0) { LastError = e.Error.Reason; }
-            return Abort();
-        }
-        catch (KafkaException e)
-        {
-            // Timed out, fatal, or otherwise unanswered: whether the broker took the offsets or the commit is not known, and an abort now might cross it.
-            LastError = e.Error.Reason;
-            return TransactionOutcome.Unknown;
-        }
-    }
-
-    public override TransactionOutcome Abort()
-    {
-        try
-        {
-            LibRdKafka.Check(LibRdKafka.AbortTransaction(_client, TimeoutMs));
-            return RefusedPartition >= 0 ? TransactionOutcome.Refused : TransactionOutcome.Aborted;
-        }
-        catch (KafkaException e)
-        {
-            LastError = e.Error.Reason;
-            return TransactionOutcome.Unknown;
-        }
-    }
-
     public override void Poll() => _ = LibRdKafka.Poll(_client, 0);
 
-    public override void Dispose()
-    {
-        if (_client == 0) { return; }
-        nint client = _client;
-        _client = 0;
+    protected override void BeginTransaction() => LibRdKafka.Check(LibRdKafka.BeginTransaction(_client));
 
-        // A call that was given up still stands in the client: it is destroyed once that has come back. Until then it can do nothing, since the next producer of the id fences it.
-        _calls.End(() => Destroy(client));
+    protected override int Flush(TimeSpan limit)
+    {
+        _ = LibRdKafka.Flush(_client, (int)limit.TotalMilliseconds);
+        return LibRdKafka.QueueLength(_client);
     }
 
-    private void Destroy(nint client)
+    protected override void SendOffsets(IReadOnlyList<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
+    {
+        nint list = LibRdKafka.PartitionsNew(offsets.Count);
+        try
+        {
+            foreach (TopicPartitionOffset offset in offsets)
+            {
+                LibRdKafka.PartitionsAdd(list, offset.Topic, offset.Partition.Value)->Offset = offset.Offset.Value;
+            }
+
+            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, (NativeGroup)group, TimeoutMs));
+        }
+        finally
+        {
+            LibRdKafka.PartitionsDestroy(list);
+        }
+    }
+
+    protected override void CommitTransaction() => LibRdKafka.Check(LibRdKafka.CommitTransaction(_client, TimeoutMs));
+
+    protected override void AbortTransaction() => LibRdKafka.Check(LibRdKafka.AbortTransaction(_client, TimeoutMs));
+
+    protected override void Destroy()
     {
         foreach (nint topic in _topics.Values) { LibRdKafka.TopicDestroy(topic); }
         _topics.Clear();
 
         // Waits for the client's threads: no callback comes after it.
-        LibRdKafka.Destroy(client);
+        LibRdKafka.Destroy(_client);
+        _client = 0;
         NativeMemory.Free(_arguments);
         _self.Free();
     }
 
-    private int TimeoutMs => _stopping.IsCancellationRequested ? StopTimeoutMs : EndTimeoutMs;
-
-    /// <summary>
-    /// Waits for the records' acknowledgements while the offsets are sent; in slices, so that a process that is told to stop does not wait the whole time. Where a transaction has failed, the library keeps
-    /// its records until they time out: that it has, the offsets are told, which are therefore sent again as long as records are left.
-    /// </summary>
-    private bool Flush(Action offsets)
-    {
-        long start = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            _ = LibRdKafka.Flush(_client, FlushSliceMs);
-            if (LibRdKafka.QueueLength(_client) == 0 || Undelivered > 0 || _calls.HasFailed) { return true; }
-            if (TimeProvider.System.GetElapsedTime(start).TotalMilliseconds > TimeoutMs) { return false; }
-            if (_calls.HasSucceeded) { _calls.Start(offsets); }
-        }
-    }
+    private int TimeoutMs => (int)Timeout.TotalMilliseconds;
 
     private static nint Create(ProducerConfig config, nint self)
     {
@@ -287,24 +223,6 @@ internal sealed unsafe class NativeProducer : OutputProducer
         _recent[_recentNext] = (name, topic);
         _recentNext = (_recentNext + 1) % TopicsCached;
         return topic;
-    }
-
-    private void SendOffsets(IReadOnlyList<TopicPartitionOffset> offsets, NativeGroup group)
-    {
-        nint list = LibRdKafka.PartitionsNew(offsets.Count);
-        try
-        {
-            foreach (TopicPartitionOffset offset in offsets)
-            {
-                LibRdKafka.PartitionsAdd(list, offset.Topic, offset.Partition.Value)->Offset = offset.Offset.Value;
-            }
-
-            LibRdKafka.Check(LibRdKafka.SendOffsets(_client, list, group, TimeoutMs));
-        }
-        finally
-        {
-            LibRdKafka.PartitionsDestroy(list);
-        }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
