@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Decisions;
 
@@ -123,9 +124,7 @@ public class ReferenceJobTests
         var json = new ByteBuffer();
         byte[] digest = new byte[32];
         Run(2000);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(1000);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => Run(1000)));
 
         void Run(int count)
         {

@@ -279,9 +279,7 @@ public class DetectorTests
         byte[] text = Encoding.UTF8.GetBytes(string.Join('\n', DetectorCorpusTests.Corpus().Select(line => line.Text)));
         Hit[] scratch = new Hit[Detectors.Count];
         Assert.True(All() > 500);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        All();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => All()));
 
         int All()
         {

@@ -3,6 +3,7 @@ using System.Text;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Keys;
 
@@ -303,9 +304,7 @@ public class AvroKeyTests
         }
 
         Run(200);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(200);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => Run(200)));
     }
 
     /// <summary>Keys of version 12 are a text; the same bytes, prefix included, are a key of version 11: five small numbers and a text.</summary>

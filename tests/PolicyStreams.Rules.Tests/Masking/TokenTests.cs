@@ -1,6 +1,7 @@
 using System.Text;
 using PolicyStreams.Rules.Masking;
 using PolicyStreams.Schemas.Capture;
+using PolicyStreams.Tests;
 
 namespace PolicyStreams.Rules.Tests.Masking;
 
@@ -120,9 +121,7 @@ public class TokenTests
         string[] texts = ["4111-1111-1111-1111", "123456", new string('7', 72)];
         byte[][] bytes = [.. texts.Select(Encoding.UTF8.GetBytes)];
         for (int i = 0; i < 100; i++) { All(); }
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++) { All(); }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => { for (int i = 0; i < 100; i++) { All(); } }));
 
         void All()
         {
