@@ -38,7 +38,7 @@ internal static class RunCommand
     private static readonly Option<string> RegistryPassword = new("--registry-password") { Description = "Where that user's password is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RegistryToken = new("--registry-token") { Description = "Where the registry's bearer token is: never itself", HelpName = "file:PATH|env:VARIABLE" };
     private static readonly Option<string> RecordPath = new("--record-path") { Description = "How records are read, hashed, and produced: native or managed [default: native]", HelpName = "PATH" };
-    private static readonly Option<string> Profile = new("--profile") { Description = "What the defaults of commits and queues are made for: throughput or latency [default: throughput]", HelpName = "PROFILE" };
+    private static readonly Option<string> Profile = new("--profile") { Description = "What the defaults of commits and fetches are made for: throughput or latency [default: throughput]", HelpName = "PROFILE" };
     private static readonly Option<string> RegistryCa = new("--registry-ca") { Description = "PEM file of the authorities that alone are trusted for the registry's TLS [default: the system's]", HelpName = "FILE" };
     private static readonly Option<string> RegistryCertificate = new("--registry-certificate") { Description = "PEM file of a client certificate with its chain, shown to the registry", HelpName = "FILE" };
     private static readonly Option<string> RegistryCertificateKey = new("--registry-certificate-key") { Description = "PEM file of that certificate's key [default: in the same file]", HelpName = "FILE" };

@@ -22,13 +22,13 @@ public enum RecordPath
     Managed,
 }
 
-/// <summary>What the defaults of commits and of librdkafka's queues are made for. An option or a property that is given wins.</summary>
+/// <summary>What the defaults of commits and fetches are made for. An option or a property that is given wins.</summary>
 public enum TuningProfile
 {
     /// <summary>Large fetches, batches, and transactions: the least processor time a record.</summary>
     Throughput,
 
-    /// <summary>A record is published as soon as may be: transactions of 10 ms, nothing waits for a batch to fill.</summary>
+    /// <summary>A record is published as soon as may be: transactions of 10 ms, and fetches that wait for no more than 5.</summary>
     Latency,
 }
 

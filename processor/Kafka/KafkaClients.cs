@@ -130,7 +130,7 @@ internal sealed class KafkaClients
         }
 
         // The end of a transaction ends the wait, and so does a thread that is not behind. Until then few large batches cost the broker, and this process, far less than many small ones.
-        Default(config, "linger.ms", _options.Profile == TuningProfile.Latency ? "1" : "100");
+        Default(config, "linger.ms", "100");
         Default(config, "batch.num.messages", "10000");
         Default(config, "batch.size", _options.BatchBytes.ToString(CultureInfo.InvariantCulture));
         Default(config, "queue.buffering.max.messages", "500000");

@@ -44,6 +44,17 @@ public sealed class KafkaClientsTests
         Assert.Equal((assignor, 12_000, "g/slot/0"), (group.Get("partition.assignment.strategy"), group.SessionTimeoutMs, group.GroupInstanceId));
     }
 
+    [Fact]
+    public void Profile_Latency_ShortensTransactionsAndFetches()
+    {
+        var options = new ProcessorOptions { Bootstrap = "localhost:9092", Group = "g", Profile = TuningProfile.Latency };
+        var clients = new KafkaClients(options);
+
+        Assert.Equal((TimeSpan.FromMilliseconds(10), "5", "100"), (options.CommitInterval, clients.GroupConsumer("m").Get("fetch.wait.max.ms"), clients.Producer("m").Get("linger.ms")));
+        options.CommitInterval = TimeSpan.FromMilliseconds(70);
+        Assert.Equal("7", new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"));
+    }
+
     /// <summary>A record waits a tenth of the interval for others at most.</summary>
     [Theory]
     [InlineData(5000, "100")]
