@@ -3,8 +3,6 @@ using System.Text;
 using System.Text.Json;
 using PolicyStreams.Bench.Quick;
 using PolicyStreams.Rules;
-using PolicyStreams.Schemas;
-using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Bench.Decisions;
@@ -55,10 +53,10 @@ internal static class CostBench
         for (int i = 0; i < _rules.Length; i++)
         {
             (string name, string rule, bool interpreted) = _rules[i];
-            CompiledBinding binding = Compile(rule, record.Length);
+            CompiledBinding binding = OneRule.Compile(Schema, rule, record.Length);
             _units[i] = RuleCost.Of(binding)[0].Total;
             if (!(_units[i] > 0 && double.IsFinite(_units[i]))) { faults.Add($"cost: {name}: no bound"); }
-            if (RuleCost.Of(Compile(rule, 2 * record.Length))[0].Total < _units[i]) { faults.Add($"cost: {name}: a larger record costs less"); }
+            if (RuleCost.Of(OneRule.Compile(Schema, rule, 2 * record.Length))[0].Total < _units[i]) { faults.Add($"cost: {name}: a larger record costs less"); }
             var judge = new Judge();
             var verdict = new Verdict();
             var output = new ByteBuffer();
@@ -90,28 +88,12 @@ internal static class CostBench
         return [.. values.Select(value => 1 + ((Array.IndexOf(sorted, value) + Array.LastIndexOf(sorted, value)) / 2.0))];
     }
 
-    private static CompiledBinding Compile(string rule, int recordBytes)
-    {
-        string yaml = $"apiVersion: policystreams/v1\nkind: Policy\nmetadata: {{ name: cost, owner: bench }}\nbindings:\n  - {{ name: b, format: avro, subject: raw.b-value }}\nlimits: {{ record_bytes: {recordBytes.ToString(CultureInfo.InvariantCulture)} }}\nrules:\n  - {{ id: r, {rule} }}\n";
-        PolicyLoad load = PolicySet.Load([new PolicyFile("cost.policy.yaml", yaml)]);
-        var diagnostics = new List<Diagnostic>(load.Diagnostics);
-        var keys = new KeyRing();
-        keys.Add("k", "a-key-for-nothing-but-a-benchmark-01"u8);
-        var subjects = new Dictionary<string, SubjectSchemas> { ["b"] = new("raw.b-value", [new SchemaVersion(1, 1, AvroSchema.Parse(Schema))]) };
-        CompiledPolicy? policy = load.Set is null ? null : CompiledPolicy.Compile(load.Set.Policies[0], subjects, keys, diagnostics);
-        return policy?.Bindings["b"] ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
-    }
-
     private static byte[] Record()
     {
         var note = new StringBuilder();
         for (int i = 0; i < 40; i++) { note.Append(CultureInfo.InvariantCulture, $"Line {i}: the parcel {1000 + i} came on the 3rd, call back about order {i * 7919} in {i} days; "); }
         var items = Enumerable.Range(0, 60).Select(i => new { sku = $"SKU-{i:0000}", price = i * 1.5 });
         string json = JsonSerializer.Serialize(new { id = "t-1", amount = 12.5, count = 3, note = note.ToString(), card = "4111111111111111", items });
-        var payload = new ByteBuffer();
-        payload.Append([0, 0, 0, 0, 1]);
-        using JsonDocument document = JsonDocument.Parse(json);
-        AvroSchema.Parse(Schema).EncodeJson(document.RootElement, payload);
-        return payload.Written.ToArray();
+        return OneRule.Record(Schema, json);
     }
 }

@@ -1,9 +1,6 @@
-using System.Buffers.Binary;
-using System.Text.Json;
 using PolicyStreams.Rules;
 using PolicyStreams.Schemas;
 using PolicyStreams.Schemas.Avro;
-using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Bench.Decisions;
 
@@ -91,16 +88,7 @@ internal static class ReferenceJob
     }
 
     /// <summary>The record as consumed: framed, with schema id 1.</summary>
-    public static byte[] Framed(string json = Record)
-    {
-        var bytes = new ByteBuffer();
-        bytes.Append(0);
-        BinaryPrimitives.WriteInt32BigEndian(bytes.GetSpan(4), 1);
-        bytes.Advance(4);
-        using JsonDocument document = JsonDocument.Parse(json);
-        AvroSchema.Parse(Schema).EncodeJson(document.RootElement, bytes);
-        return bytes.Written.ToArray();
-    }
+    public static byte[] Framed(string json = Record) => OneRule.Record(Schema, json);
 
     public static RecordInput Input(CompiledBinding binding, byte[] value) => new()
     {

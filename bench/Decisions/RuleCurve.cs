@@ -67,7 +67,8 @@ internal static class RuleCurve
         yaml.Append("rules:\n");
         for (int r = 0; r < rules; r++)
         {
-            string condition = string.Format(CultureInfo.InvariantCulture, _conditions[r % _conditions.Length], 200 + r);
+            // Each binding has every kind of condition in turn, however many bindings there are.
+            string condition = string.Format(CultureInfo.InvariantCulture, _conditions[r / bindings % _conditions.Length], 200 + r);
             yaml.Append(CultureInfo.InvariantCulture, $"  - {{ id: r{r}, bindings: [b{r % bindings}], when: '{condition}', deny: {{ reason: rule {r} }} }}\n");
         }
 

@@ -1,11 +1,8 @@
 using System.Globalization;
-using System.Text.Json;
 using BenchmarkDotNet.Attributes;
 using PolicyStreams.Bench.Decisions;
 using PolicyStreams.Bench.Quick;
 using PolicyStreams.Rules;
-using PolicyStreams.Schemas;
-using PolicyStreams.Schemas.Avro;
 using PolicyStreams.Schemas.Capture;
 
 namespace PolicyStreams.Bench.Masks;
@@ -50,7 +47,7 @@ public class MaskBenchmarks
     private readonly Judge _judge = new();
     private readonly Verdict _verdict = new();
     private readonly ByteBuffer _output = new();
-    private readonly byte[] _record = Bytes();
+    private readonly byte[] _record = OneRule.Record(Schema, Record);
     private CompiledBinding _nothing = null!;
     private CompiledBinding _masked = null!;
 
@@ -74,7 +71,7 @@ public class MaskBenchmarks
 
     internal static QuickTable Table(List<string> faults)
     {
-        byte[] record = Bytes();
+        byte[] record = OneRule.Record(Schema, Record);
         var rows = new List<QuickRow>();
         foreach ((string name, string _) in s_methods)
         {
@@ -103,25 +100,5 @@ public class MaskBenchmarks
         return _verdict.Outcome;
     }
 
-    private static CompiledBinding Compile(string name)
-    {
-        string rule = s_methods.Single(method => method.Name == name).Rule;
-        string yaml = $"apiVersion: policystreams/v1\nkind: Policy\nmetadata: {{ name: masks, owner: bench }}\nbindings:\n  - {{ name: b, format: avro, subject: raw.b-value }}\nrules:\n  - {{ id: r, {rule} }}\n";
-        PolicyLoad load = PolicySet.Load([new PolicyFile("masks.policy.yaml", yaml)]);
-        var diagnostics = new List<Diagnostic>(load.Diagnostics);
-        var keys = new KeyRing();
-        keys.Add("k", "a-key-for-nothing-but-a-benchmark-01"u8);
-        var subjects = new Dictionary<string, SubjectSchemas> { ["b"] = new("raw.b-value", [new SchemaVersion(1, 1, AvroSchema.Parse(Schema))]) };
-        CompiledPolicy? policy = load.Set is null ? null : CompiledPolicy.Compile(load.Set.Policies[0], subjects, keys, diagnostics);
-        return policy?.Bindings["b"] ?? throw new InvalidOperationException(string.Join('\n', diagnostics));
-    }
-
-    private static byte[] Bytes()
-    {
-        var payload = new ByteBuffer();
-        payload.Append([0, 0, 0, 0, 1]);
-        using JsonDocument document = JsonDocument.Parse(Record);
-        AvroSchema.Parse(Schema).EncodeJson(document.RootElement, payload);
-        return payload.Written.ToArray();
-    }
+    private static CompiledBinding Compile(string name) => OneRule.Compile(Schema, s_methods.Single(method => method.Name == name).Rule);
 }

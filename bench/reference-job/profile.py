@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import compare  # noqa: E402
 import lab  # noqa: E402
 
-ROW, WIDTH = 16, 1200
+ROW, WIDTH, DEPTH_MAX = 16, 1200, 40
 
 # A stage is what the first of these is found in a sample's stack: its name, and a pattern of frames; below those that speak of a thread, a pattern of the thread.
 STAGES = [
@@ -58,7 +58,10 @@ def fold(script):
             thread = re.match(r"(.+?)\s+\d+", line).group(1)
         else:
             words = line.split(None, 1)[1].rsplit(" (", 1)
-            stack.append(name_of(words[0], words[1].rstrip(")") if len(words) > 1 else ""))
+            name = name_of(words[0], words[1].rstrip(")") if len(words) > 1 else "")
+            # Frames without a symbol say no more by standing one on the other.
+            if not (stack and name == stack[-1] and name.startswith("[")):
+                stack.append(name)
     if thread is not None:
         counts[(thread, *reversed(stack))] += 1
     return counts
@@ -67,7 +70,7 @@ def fold(script):
 def name_of(symbol, where):
     symbol = re.sub(r"\+0x[0-9a-f]+$", "", symbol).strip()
     if symbol == "[unknown]":
-        return f"[{pathlib.Path(where).name}]"
+        return f"[{pathlib.Path(where).name.strip('[]')}]"
     symbol = re.sub(r"\[(Optimized\w*|Tier\w*|PreJIT|Instrumented\w*|MinOptJitted|OSR)\]", "", symbol)
     # [assembly] Namespace.Type::Method(arguments)
     managed = re.search(r"\[(.+?)\] (\S+?)::(.+?)\(", symbol)
@@ -98,7 +101,7 @@ def flame(counts, title):
 
     def place(level, x, depth):
         for frame, (count, inner) in sorted(level.items(), key=lambda item: -item[1][0]):
-            if count * WIDTH / total >= 0.4:
+            if count * WIDTH / total >= 0.4 and depth < DEPTH_MAX:
                 boxes.append((frame, x, depth, count))
                 place(inner, x, depth + 1)
             x += count
