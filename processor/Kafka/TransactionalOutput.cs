@@ -54,7 +54,7 @@ internal abstract class TransactionalOutput : OutputProducer
             void Offsets() => SendOffsets(offsets, group);
             _calls.Start(Offsets);
             if (!FlushAll(Offsets)) { LastError = "records were not delivered in time"; }
-            if (!_calls.TryJoin(Timeout + Grace))
+            if (!TryJoinOffsets())
             {
                 LastError = OffsetsNotTaken;
                 return TransactionOutcome.Unknown;
@@ -115,6 +115,21 @@ internal abstract class TransactionalOutput : OutputProducer
 
     /// <summary>Closes the client, at once and without a transaction's end.</summary>
     protected abstract void Destroy();
+
+    /// <summary>Waits for the offsets; false where the call does not come back.</summary>
+    private bool TryJoinOffsets()
+    {
+        try
+        {
+            return _calls.TryJoin(Timeout + Grace);
+        }
+        catch (KafkaException e) when (e.Error.Code == ErrorCode.Local_State)
+        {
+            // A record failed, and the client is about to bump its epoch: nothing of this call was sent, so an abort crosses nothing.
+            LastError = e.Error.Reason;
+            return true;
+        }
+    }
 
     /// <summary>
     /// Waits for the records' acknowledgements while the offsets are sent; in slices, so that a process that is told to stop does not wait the whole time. Where a transaction has failed, the library keeps
