@@ -101,6 +101,7 @@ MUTANTS = [
     ("unanswered-is-unknown", "a commit without an answer is neither committed nor aborted", TRANSACTIONS, UNANSWERED.format("TransactionOutcome.Unknown"), UNANSWERED.format("TransactionOutcome.Aborted"), ERRORS),
     ("offsets-given-up", "offsets that the group's coordinator never takes are given up", TRANSACTIONS, "TryJoin(Timeout + Grace)", "TryJoin(System.Threading.Timeout.InfiniteTimeSpan)", ERRORS),
     ("first-head-of-another", "a transaction that begins with a head begins with the last one's", TASK, "        Touched = true;\n        SendHead(nowMs);\n", "        Touched = true;\n        _now = _now with { NextIngress = _now.NextIngress + 1 };\n        SendHead(nowMs);\n", SIMULATION),
+    ("ends-at-interval", "a transaction's end is over at the interval", COMMIT, " - Math.Min(_endTook, interval / EarlyShareMax)", "", THREADS),
     ("behind-ends-at-interval", "a thread that is behind leaves time for records between ends", COMMIT, "(_behind ? _dueBehindAt : _dueAt)", "_dueAt", THREADS),
     ("settle", "a thread that is not behind lets the broker finish before the next transaction", COMMIT, "        LetSettle();\n", "", THREADS),
     ("timed-out-is-not-sent", "a record that timed out locally does not count as sent", TRANSACTIONS, "            if (Undelivered > 0 || LastError.Length > 0) { return Abort(); }\n", "", ERRORS),

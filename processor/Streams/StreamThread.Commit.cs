@@ -9,6 +9,7 @@ internal sealed partial class StreamThread
 {
     private const int EndShare = 4;
     private const int OpenShareMin = 10;
+    private const int EarlyShareMax = 4;
     private const int SendsAnInterval = 3;
     private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(8);
 
@@ -73,14 +74,16 @@ internal sealed partial class StreamThread
     }
 
     /// <summary>
-    /// When a transaction that opens now is to end: an interval after the last one's end began, so that ends come at the interval and not at it and what each takes. Where more records wait than were
-    /// taken, it stays open for four times what the last end took, so that a thread that is behind spends its time on records. Never longer than the interval, nor shorter than a tenth of it.
+    /// When a transaction that opens now is to end: so long before an interval has passed since the last one's end began as that end took, so that records are published at the interval and not at it and
+    /// what each end takes; by a quarter of the interval at most. Where more records wait than were taken, it stays open for four times what the last end took, so that a thread that is behind spends its
+    /// time on records. Never longer than the interval, nor shorter than a tenth of it.
     /// </summary>
     private void SetDue(long now)
     {
         long interval = Interval;
-        _dueAt = Math.Max(_endBegan + interval, now + (interval / OpenShareMin));
-        _dueBehindAt = Math.Max(_dueAt, now + Math.Min(EndShare * _endTook, interval));
+        long next = _endBegan + interval;
+        _dueAt = Math.Max(next - Math.Min(_endTook, interval / EarlyShareMax), now + (interval / OpenShareMin));
+        _dueBehindAt = Math.Max(Math.Max(_dueAt, next), now + Math.Min(EndShare * _endTook, interval));
         _sendAt = now + (interval / SendsAnInterval);
     }
 
