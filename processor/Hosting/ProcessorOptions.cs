@@ -28,7 +28,7 @@ public enum TuningProfile
     /// <summary>Large fetches, batches, and transactions: the least processor time a record.</summary>
     Throughput,
 
-    /// <summary>A record is published as soon as may be: transactions of 10 ms, and fetches that wait for no more than 5.</summary>
+    /// <summary>A record is published as soon as may be: transactions of 10 ms, and fetches that wait for no more than 2.</summary>
     Latency,
 }
 

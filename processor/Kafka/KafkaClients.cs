@@ -19,8 +19,10 @@ internal sealed class KafkaClients
     };
 
     private const int FetchesAnInterval = 10;
-    private const int FetchWaitMinMs = 5;
+    private const int FetchWaitMinMs = 2;
     private const int FetchWaitMaxMs = 100;
+    private const int RetryMinMs = 10;
+    private const int RetryMaxMs = 100;
 
     // What only a group's member may be told: an assigned consumer, a producer, and an admin client each take some of it amiss.
     private static readonly string[] GroupOnly =
@@ -127,6 +129,9 @@ internal sealed class KafkaClients
             config.TransactionalId = transactionalId;
             config.TransactionTimeoutMs = 10_000;
             config.MessageTimeoutMs = 9_000;
+
+            // A broker that still writes the end of the last transaction turns offsets of the next one away: they are sent again within the interval, and from then on at growing distances.
+            Default(config, "retry.backoff.ms", Math.Clamp((int)_options.CommitInterval.TotalMilliseconds, RetryMinMs, RetryMaxMs).ToString(CultureInfo.InvariantCulture));
         }
 
         // The end of a transaction ends the wait, and so does a thread that is not behind. Until then few large batches cost the broker, and this process, far less than many small ones.

@@ -11,7 +11,7 @@ internal sealed partial class StreamThread
     private const int OpenShareMin = 10;
     private const int EarlyShareMax = 4;
     private const int SendsAnInterval = 3;
-    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(8);
+    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(4);
 
     private bool _open;
     private long _dueAt;

@@ -50,7 +50,7 @@ public sealed class KafkaClientsTests
         var options = new ProcessorOptions { Bootstrap = "localhost:9092", Group = "g", Profile = TuningProfile.Latency };
         var clients = new KafkaClients(options);
 
-        Assert.Equal((TimeSpan.FromMilliseconds(10), "5", "100"), (options.CommitInterval, clients.GroupConsumer("m").Get("fetch.wait.max.ms"), clients.Producer("m").Get("linger.ms")));
+        Assert.Equal((TimeSpan.FromMilliseconds(10), "2", "100"), (options.CommitInterval, clients.GroupConsumer("m").Get("fetch.wait.max.ms"), clients.Producer("m").Get("linger.ms")));
         options.CommitInterval = TimeSpan.FromMilliseconds(70);
         Assert.Equal("7", new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"));
     }
@@ -59,7 +59,7 @@ public sealed class KafkaClientsTests
     [Theory]
     [InlineData(5000, "100")]
     [InlineData(100, "10")]
-    [InlineData(10, "5")]
+    [InlineData(10, "2")]
     public void GroupConsumer_CommitInterval_SaysHowLongAFetchWaits(int intervalMs, string waits)
     {
         var options = new ProcessorOptions { Bootstrap = "localhost:9092", Group = "g", CommitInterval = TimeSpan.FromMilliseconds(intervalMs) };
@@ -67,6 +67,20 @@ public sealed class KafkaClientsTests
         Assert.Equal((waits, "65536"), (new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"), new KafkaClients(options).GroupConsumer("m").Get("fetch.min.bytes")));
         options.Kafka["fetch.wait.max.ms"] = "7";
         Assert.Equal("7", new KafkaClients(options).GroupConsumer("m").Get("fetch.wait.max.ms"));
+    }
+
+    /// <summary>What a broker turns away for a moment is sent again within the interval.</summary>
+    [Theory]
+    [InlineData(5000, "100")]
+    [InlineData(70, "70")]
+    [InlineData(1, "10")]
+    public void Producer_CommitInterval_SaysWhenToTryAgain(int intervalMs, string after)
+    {
+        var options = new ProcessorOptions { Bootstrap = "localhost:9092", Group = "g", CommitInterval = TimeSpan.FromMilliseconds(intervalMs) };
+
+        Assert.Equal(after, new KafkaClients(options).Producer("m").Get("retry.backoff.ms"));
+        options.Kafka["retry.backoff.ms"] = "7";
+        Assert.Equal("7", new KafkaClients(options).Producer("m").Get("retry.backoff.ms"));
     }
 
     [Fact]
