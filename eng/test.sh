@@ -15,6 +15,8 @@ clients() {
   local missing=() sudo=
   command -v kcat >/dev/null || missing+=(kcat)
   /usr/bin/python3 -c 'import confluent_kafka' 2>/dev/null || missing+=(python3-confluent-kafka)
+  /usr/bin/python3 -c 'import fastavro' 2>/dev/null || /usr/bin/python3 -c 'import avro' 2>/dev/null || missing+=(python3-avro)
+  /usr/bin/python3 -c 'import requests' 2>/dev/null || missing+=(python3-requests)
   [ ${#missing[@]} -eq 0 ] && return 0
   if ! command -v apt-get >/dev/null; then
     say "integration tests need ${missing[*]} (Debian's names); without them they are skipped"
@@ -23,7 +25,7 @@ clients() {
   if [ "$(id -u)" != 0 ]; then
     if [ "${CI:-}" = true ] && command -v sudo >/dev/null; then sudo=sudo
     else
-      say "integration tests need two clients; without them they are skipped. To install them:"
+      say "integration tests need clients that are not ours; without them they are skipped. To install them:"
       say "    sudo apt-get install -y ${missing[*]}"
       return 0
     fi

@@ -226,7 +226,7 @@ internal ref struct JsonWalker(ReadOnlySpan<byte> json, CaptureFrame frame, Walk
                 if (!node.RowsNest && !AddRows(1, node.RowSlots)) { return DecodeOutcome.TooLarge; }
 
                 // The count came out short: the bytes are no JSON, and only the walk could have found that.
-                if (count >= reserved) { return DecodeOutcome.Malformed; }
+                if (count >= reserved) { return Unexpected(); }
             }
 
             if (tokens) { _name.Length = -1; }

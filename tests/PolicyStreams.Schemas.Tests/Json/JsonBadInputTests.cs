@@ -7,6 +7,21 @@ namespace PolicyStreams.Schemas.Tests;
 
 public class JsonBadInputTests
 {
+    // Rows of a list inside rows are counted before they are walked.
+    [Theory]
+    [InlineData("{\"items\":[", DecodeOutcome.Truncated)]
+    [InlineData("{\"items\":[{\"b\": [", DecodeOutcome.Truncated)]
+    [InlineData("{\"items\":[}", DecodeOutcome.Malformed)]
+    [InlineData("{\"items\":[/**/]}", DecodeOutcome.Comment)]
+    public void Walk_OfRowsInsideRows_SaysWhatAnyWalkSays(string json, DecodeOutcome expected)
+    {
+        var kit = new JsonKit();
+        JsonKit.Capture(JsonKit.Rows(JsonKit.Rows(kit.Root, "items"), "b"), CaptureMode.Scalar, "a");
+
+        Assert.Equal(expected, kit.Walk(System.Text.Encoding.UTF8.GetBytes(json)));
+        Assert.Equal(expected, SchemalessJson.Instance.Decode(System.Text.Encoding.UTF8.GetBytes(json), out _));
+    }
+
     [Theory]
     [InlineData("", DecodeOutcome.EmptyValue)]
     [InlineData("  ", DecodeOutcome.Truncated)]
